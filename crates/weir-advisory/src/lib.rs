@@ -1,0 +1,1 @@
+//! OSV, CVE, KEV and EPSS into one memory-mapped index, and matches from it.

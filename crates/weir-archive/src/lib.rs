@@ -1,0 +1,1 @@
+//! Bounded, strict readers of zip and tar.

@@ -1,0 +1,1 @@
+//! Content-addressed bytes: local files, S3.

@@ -1,0 +1,223 @@
+//! Digests of bytes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+/// A SHA-256 digest: the identity of bytes everywhere in Weir. Displays as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// A digest from its 32 bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first 80 bits as 16 lower-case base32 characters (RFC 4648 alphabet): the form of a decision's id.
+    pub fn short(&self) -> String {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let mut out = String::with_capacity(16);
+        for group in self.0[..10].chunks_exact(5) {
+            let bits = group.iter().fold(0u64, |bits, byte| (bits << 8) | u64::from(*byte));
+            for shift in (0..8).rev() {
+                out.push(char::from(ALPHABET[((bits >> (shift * 5)) & 31) as usize]));
+            }
+        }
+        out
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{self}")
+    }
+}
+
+/// A text that is not 64 hexadecimal digits.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a SHA-256 digest: expected 64 hexadecimal digits")]
+pub struct InvalidDigest(String);
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        unhex(text)
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+            .map(Self)
+            .ok_or_else(|| InvalidDigest(text.chars().take(80).collect()))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    out
+}
+
+/// Bytes from hexadecimal digits of either case; `None` if the text is anything else.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let text = text.as_bytes();
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|value| value as u8);
+    text.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+/// The digests that an upstream's index states for one artifact; those it does not state are `None`.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StatedDigests {
+    /// SHA-256: PyPI, cargo, conda.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha256: Option<Digest>,
+    /// SHA-512, 64 bytes: npm's `integrity`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha512: Option<Vec<u8>>,
+    /// SHA-1, 20 bytes: npm's `shasum`. Checked only where nothing stronger is stated.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha1: Option<Vec<u8>>,
+}
+
+impl StatedDigests {
+    /// True if the index states nothing that bytes could be checked against.
+    pub fn is_empty(&self) -> bool {
+        self.sha256.is_none() && self.sha512.is_none() && self.sha1.is_none()
+    }
+}
+
+/// Hashes bytes as they pass: SHA-256 always, SHA-512 and SHA-1 where the index states them.
+pub struct Hasher {
+    sha256: sha2::Sha256,
+    sha512: Option<sha2::Sha512>,
+    sha1: Option<sha1::Sha1>,
+    length: u64,
+}
+
+/// What [`Hasher`] found.
+#[derive(Clone, Debug)]
+pub struct Hashed {
+    /// The identity of the bytes.
+    pub sha256: Digest,
+    /// Number of bytes.
+    pub length: u64,
+    sha512: Option<Vec<u8>>,
+    sha1: Option<Vec<u8>>,
+}
+
+impl Hasher {
+    /// A hasher that computes what is needed to check `stated`.
+    pub fn new(stated: &StatedDigests) -> Self {
+        Self {
+            sha256: sha2::Sha256::new(),
+            sha512: stated.sha512.as_ref().map(|_| sha2::Sha512::new()),
+            sha1: stated.sha1.as_ref().filter(|_| stated.sha512.is_none()).map(|_| sha1::Sha1::new()),
+            length: 0,
+        }
+    }
+
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(bytes);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        self.length += bytes.len() as u64;
+    }
+
+    /// The digests of all bytes taken.
+    pub fn finish(self) -> Hashed {
+        Hashed {
+            sha256: Digest(self.sha256.finalize().into()),
+            length: self.length,
+            sha512: self.sha512.map(|hasher| hasher.finalize().to_vec()),
+            sha1: self.sha1.map(|hasher| hasher.finalize().to_vec()),
+        }
+    }
+}
+
+impl Hashed {
+    /// `Err` with a sentence if the bytes are not those that the index states. Stating nothing passes.
+    pub fn check(&self, stated: &StatedDigests) -> Result<(), String> {
+        if let Some(sha256) = &stated.sha256
+            && *sha256 != self.sha256
+        {
+            return Err(format!("the index states SHA-256 {sha256}, the bytes have {}", self.sha256));
+        }
+        if let (Some(stated), Some(found)) = (&stated.sha512, &self.sha512)
+            && stated != found
+        {
+            return Err(format!("the index states SHA-512 {}, the bytes have {}", hex(stated), hex(found)));
+        }
+        if let (Some(stated), Some(found)) = (&stated.sha1, &self.sha1)
+            && stated != found
+        {
+            return Err(format!("the index states SHA-1 {}, the bytes have {}", hex(stated), hex(found)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_back_as_it_is_written() {
+        let digest = Digest::of(b"weir");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert!("weir".parse::<Digest>().is_err());
+        assert_eq!(digest.short().len(), 16);
+        assert_eq!(Digest::from_bytes([0; 32]).short(), "aaaaaaaaaaaaaaaa");
+    }
+
+    #[test]
+    fn bytes_other_than_the_stated_ones_are_told() {
+        let stated = StatedDigests { sha1: unhex("a9993e364706816aba3e25717850c26c9cd0d89d"), ..Default::default() };
+        let mut hasher = Hasher::new(&stated);
+        hasher.update(b"abc");
+        assert_eq!(hasher.finish().check(&stated), Ok(()));
+        let mut hasher = Hasher::new(&stated);
+        hasher.update(b"abd");
+        assert!(hasher.finish().check(&stated).unwrap_err().contains("SHA-1"));
+    }
+}

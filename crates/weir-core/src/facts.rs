@@ -1,0 +1,137 @@
+//! What is known about a package when it is judged.
+//!
+//! Facts are gathered by the gateway and by the command line, and judged by `weir-policy`. Nothing here says what is good
+//! or bad.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ecosystem::{Ecosystem, PackageName, SortKey};
+use crate::{Digest, Severity, Timestamp};
+
+/// Everything known about one package: the input of a judgement beside policy, waivers and the moment.
+#[derive(Clone, Debug)]
+pub struct PackageFacts {
+    /// Its ecosystem.
+    pub ecosystem: &'static Ecosystem,
+    /// Its name.
+    pub package: PackageName,
+    /// Its releases, in the order of the upstream document.
+    pub releases: Vec<ReleaseFacts>,
+    /// What upstream says of the project as a whole (PEP 792), if anything.
+    pub status: Option<ProjectStatus>,
+    /// The advisory data that [`ReleaseFacts::vulnerabilities`] comes from.
+    pub advisories: FeedState,
+}
+
+/// Which advisory data was at hand.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct FeedState {
+    /// When Weir last saw the source confirm or change it; `None` if no data for this ecosystem was ever imported.
+    pub as_of: Option<Timestamp>,
+}
+
+/// A project's own state as its registry tells it (PEP 792: `active`, `archived`, `quarantined`, `deprecated`).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProjectStatus {
+    /// The word.
+    pub status: String,
+    /// The project's reason.
+    pub reason: Option<String>,
+}
+
+/// What is known about one release.
+#[derive(Clone, Debug)]
+pub struct ReleaseFacts {
+    /// As upstream spells it.
+    pub version: String,
+    /// Its place in the order; `None` if the version cannot be read, and then it is not assessed.
+    pub key: Option<SortKey>,
+    /// An alpha, beta, candidate or development release.
+    pub prerelease: bool,
+    /// When upstream says it was published (its earliest artifact); `None` if upstream does not say.
+    pub published: Option<Timestamp>,
+    /// When Weir first saw it in an upstream document.
+    pub first_seen: Timestamp,
+    /// Withdrawn by its maintainers (every artifact yanked), with their reason, which may be empty.
+    pub yanked: Option<String>,
+    /// Marked deprecated by its maintainers, with their text.
+    pub deprecated: Option<String>,
+    /// The licence it declares; `None` while nobody has looked (not: "has none", which is an empty text).
+    pub license: Option<License>,
+    /// Vulnerabilities, malware reports and health notices whose ranges contain this version, each cluster once.
+    pub vulnerabilities: Vec<Arc<Vulnerability>>,
+    /// Its artifacts, in the order of the upstream document.
+    pub artifacts: Vec<ArtifactFacts>,
+}
+
+/// A declared licence and where it is declared.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct License {
+    /// As written: an SPDX expression or free text; empty where the place for it is empty.
+    pub text: String,
+    /// The place: `npm registry`, `METADATA in x.whl`, `Cargo.toml in x.crate`.
+    pub source: String,
+}
+
+/// What is known about one artifact.
+#[derive(Clone, Debug)]
+pub struct ArtifactFacts {
+    /// Its file name.
+    pub file: String,
+    /// When upstream says it was uploaded.
+    pub published: Option<Timestamp>,
+    /// When Weir first saw it in an upstream document.
+    pub first_seen: Timestamp,
+    /// SHA-256 as upstream states it, or as Weir found it where upstream states none.
+    pub sha256: Option<Digest>,
+    /// What Weir found wrong with its bytes.
+    pub findings: Vec<Finding>,
+}
+
+/// Something wrong with an artifact's bytes, whatever policy says of it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// Kebab-case: `changed-bytes`, `digest-mismatch`, `ambiguous-archive`, `name-mismatch`, `version-mismatch`.
+    pub code: String,
+    /// One sentence for people, without a full stop.
+    pub text: String,
+}
+
+/// A vulnerability as people mean it: all advisories that are aliases of one another, seen from one package.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Vulnerability {
+    /// The id that is shown: the ecosystem's own database first (`PYSEC-…`, `RUSTSEC-…`), then `GHSA-…`, `CVE-…`, others.
+    pub id: String,
+    /// The other ids of the cluster, sorted.
+    pub aliases: Vec<String>,
+    /// What sort of thing it tells.
+    pub kind: Kind,
+    /// One line; empty if the records have none.
+    pub summary: String,
+    /// The score that counts; `None` if nobody in the cluster states one.
+    pub severity: Option<Severity>,
+    /// In CISA's catalogue of known exploited vulnerabilities since this date.
+    pub known_exploited: Option<Timestamp>,
+    /// Probability of exploitation in the next 30 days (EPSS), 0 to 1.
+    pub epss: Option<f32>,
+    /// Versions of this package in which the records say it is fixed, ascending.
+    pub fixed: Vec<String>,
+    /// When the first of the records was published.
+    pub published: Option<Timestamp>,
+    /// Digest over the contents of the records, KEV and EPSS values that this comes from.
+    pub digest: Digest,
+}
+
+/// What sort of thing an advisory tells.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A flaw in honest code.
+    Vulnerability,
+    /// The release itself is an attack.
+    Malware,
+    /// RustSec's `informational` records: `unmaintained`, `unsound`, `notice`. A health fact, never a vulnerability.
+    Informational(String),
+}

@@ -1,0 +1,28 @@
+//! The words of Weir.
+//!
+//! Everything here is plain data and traits: no files, no network, no clock of its own. The other crates speak in these
+//! types, so that a name, a digest or a moment means the same thing on every surface.
+//!
+//! | Module | Answers |
+//! |---|---|
+//! | [`ecosystem`] | what is an ecosystem, a package name, a version's place in the order? |
+//! | [`registry`] | what does a client ask for, what did upstream say, what does the client get? |
+//! | [`facts`] | what is known about a release when it is judged? |
+//! | [`purl`] | how is a package named across ecosystems? |
+//! | [`severity`] | how bad is a vulnerability, and who says so? |
+//! | [`digest`] | which bytes are meant? |
+//! | [`time`] | when? |
+
+pub mod digest;
+pub mod ecosystem;
+pub mod facts;
+pub mod purl;
+pub mod registry;
+pub mod severity;
+pub mod time;
+
+pub use digest::Digest;
+pub use ecosystem::{Ecosystem, Ecosystems, InvalidName, InvalidVersion, PackageName, SortKey};
+pub use purl::Purl;
+pub use severity::Severity;
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,1 @@
+//! Fetch, verify, inspect, decide, serve, for every ecosystem.

@@ -1,0 +1,1 @@
+//! Rules and waivers: facts and policy to decisions. No I/O.

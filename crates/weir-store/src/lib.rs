@@ -1,0 +1,1 @@
+//! SQL on SQLite and PostgreSQL: the only place with SQL.

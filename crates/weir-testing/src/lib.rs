@@ -1,0 +1,1 @@
+//! For tests: fake upstream, temporary PostgreSQL and S3, fixed clock.

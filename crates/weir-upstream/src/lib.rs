@@ -1,0 +1,1 @@
+//! Outbound HTTP: limits, retry, conditional requests, redirect rules.

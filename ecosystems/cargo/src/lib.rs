@@ -1,0 +1,1 @@
+//! The cargo ecosystem: names, versions, index, protocol, artifacts.

@@ -1,0 +1,1 @@
+//! The npm ecosystem: names, versions, index, protocol, artifacts.

@@ -1,0 +1,1 @@
+//! The pypi ecosystem: names, versions, index, protocol, artifacts.
