@@ -141,6 +141,7 @@ pub trait Names: Send + Sync {
     }
 
     /// The name that a purl's namespace and name stand for.
+    #[expect(clippy::wrong_self_convention, reason = "`self` is the ecosystem, which reads the purl's parts")]
     fn from_purl(&self, namespace: Option<&str>, name: &str) -> Result<PackageName, InvalidName>;
 }
 

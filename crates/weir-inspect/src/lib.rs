@@ -1,1 +1,83 @@
-//! What is inside an artifact.
+#![doc = include_str!("../README.md")]
+
+use std::io::{self, Read, Seek};
+
+use weir_archive::{ArchiveError, Limits};
+use weir_core::facts::Finding;
+use weir_core::registry::{Container, Declared, Entry, Expected, Registry};
+
+/// Bytes that can be read at any place: a stored file, a buffer.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek + ?Sized> ReadSeek for T {}
+
+/// What is inside an artifact.
+#[derive(Clone, Default, Debug)]
+pub struct Inspected {
+    /// What it says of itself.
+    pub declared: Declared,
+    /// What is wrong with it: its own contradictions ([`Declared::findings`] are among these) and those of its container.
+    pub findings: Vec<Finding>,
+    /// How many entries it has; 0 where it was not opened.
+    pub entries: u64,
+}
+
+/// Looks into an artifact, within [`Limits::DEFAULT`].
+///
+/// An archive that cannot be read is a finding about it, not an error: `Err` is only the medium's own failure, and then
+/// nothing is known about the artifact.
+pub fn inspect(
+    registry: &dyn Registry,
+    file: &str,
+    bytes: &mut dyn ReadSeek,
+    expected: &Expected<'_>,
+) -> io::Result<Inspected> {
+    inspect_within(&Limits::DEFAULT, registry, file, bytes, expected)
+}
+
+/// Looks into an artifact within other limits.
+pub fn inspect_within(
+    limits: &Limits,
+    registry: &dyn Registry,
+    file: &str,
+    bytes: &mut dyn ReadSeek,
+    expected: &Expected<'_>,
+) -> io::Result<Inspected> {
+    let Some(inspection) = registry.inspection(file) else {
+        return Ok(Inspected::default());
+    };
+    bytes.rewind()?;
+    let mut entries = Vec::new();
+    let mut visit = |path: &str, bytes: Vec<u8>| entries.push(Entry { path: path.to_owned(), bytes });
+    let pick = |path: &str| (inspection.wanted)(path);
+    let outcome = match inspection.container {
+        Container::Zip => weir_archive::visit_zip(bytes, limits, &pick, &mut visit),
+        Container::TarGz => weir_archive::visit_tar_gz(bytes, limits, &pick, &mut visit),
+        Container::TarBz2 => weir_archive::visit_tar_bz2(bytes, limits, &pick, &mut visit),
+    };
+    let finding = |code: &str, text: String| Finding { code: code.to_owned(), text: format!("in {file}: {text}") };
+    let (count, mut findings): (u64, Vec<Finding>) = match outcome {
+        Ok(summary) => {
+            let findings = summary.ambiguities.into_iter().map(|text| finding(AMBIGUOUS_ARCHIVE, text)).collect();
+            (summary.entries, findings)
+        }
+        // Of an archive that broke off half-way, what it declared up to there is not what it declares.
+        Err(ArchiveError::Invalid(problem)) => return Ok(broken(finding(UNREADABLE_ARCHIVE, problem))),
+        Err(ArchiveError::Limit(problem)) => return Ok(broken(finding(ARCHIVE_LIMIT, problem))),
+        Err(ArchiveError::Io(error)) => return Err(error),
+    };
+    let declared = registry.declared(file, &entries, expected);
+    findings.extend(declared.findings.iter().cloned());
+    Ok(Inspected { declared, findings, entries: count })
+}
+
+/// Code of a finding: two readers may read the archive differently.
+pub const AMBIGUOUS_ARCHIVE: &str = "ambiguous-archive";
+/// Code of a finding: the bytes are not the archive that the file's name promises.
+pub const UNREADABLE_ARCHIVE: &str = "unreadable-archive";
+/// Code of a finding: the archive is larger than Weir reads.
+pub const ARCHIVE_LIMIT: &str = "archive-limit";
+
+fn broken(finding: Finding) -> Inspected {
+    Inspected { findings: vec![finding], ..Inspected::default() }
+}
