@@ -1,1 +1,27 @@
-//! The pypi ecosystem: names, versions, index, protocol, artifacts.
+#![doc = include_str!("../README.md")]
+
+mod accept;
+pub mod artifact;
+pub mod index;
+pub mod metadata;
+pub mod name;
+pub mod protocol;
+pub mod specifier;
+pub mod version;
+
+pub use version::Version;
+
+use weir_core::Ecosystem;
+use weir_core::ecosystem::DefaultUpstream;
+
+/// PyPI and everything that speaks its simple API.
+pub static ECOSYSTEM: Ecosystem = Ecosystem {
+    id: "pypi",
+    title: "PyPI",
+    osv: "PyPI",
+    purl_type: "pypi",
+    names: &name::PypiNames,
+    versions: &version::PypiVersions,
+    registry: &protocol::PypiRegistry,
+    upstream: DefaultUpstream { url: "https://pypi.org/simple/", hosts: &["files.pythonhosted.org"] },
+};
