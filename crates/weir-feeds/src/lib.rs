@@ -1,0 +1,1 @@
+//! Where advisory data comes from: imports, syncs, and the index that is current.
