@@ -14,9 +14,9 @@ impl<T: Read + Seek + ?Sized> ReadSeek for T {}
 /// What is inside an artifact.
 #[derive(Clone, Default, Debug)]
 pub struct Inspected {
-    /// What it says of itself.
+    /// What it says of itself; its findings have been moved to [`Inspected::findings`].
     pub declared: Declared,
-    /// What is wrong with it: its own contradictions ([`Declared::findings`] are among these) and those of its container.
+    /// What is wrong with it: its container's ambiguities, then its own contradictions.
     pub findings: Vec<Finding>,
     /// How many entries it has; 0 where it was not opened.
     pub entries: u64,
@@ -66,8 +66,8 @@ pub fn inspect_within(
         Err(ArchiveError::Limit(problem)) => return Ok(broken(finding(ARCHIVE_LIMIT, problem))),
         Err(ArchiveError::Io(error)) => return Err(error),
     };
-    let declared = registry.declared(file, &entries, expected);
-    findings.extend(declared.findings.iter().cloned());
+    let mut declared = registry.declared(file, &entries, expected);
+    findings.append(&mut declared.findings);
     Ok(Inspected { declared, findings, entries: count })
 }
 
