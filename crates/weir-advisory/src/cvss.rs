@@ -22,16 +22,21 @@ pub fn score(vector: &str) -> Option<Score> {
         cvss::Cvss::CvssV20(vector) if vector.e.is_some() || vector.rl.is_some() || vector.rc.is_some() => {
             vector.temporal_score().value()
         }
-        cvss::Cvss::CvssV30(vector) | cvss::Cvss::CvssV31(vector)
-            if vector.e.is_some() || vector.rl.is_some() || vector.rc.is_some() =>
-        {
-            vector.temporal_score().value()
-        }
+        cvss::Cvss::CvssV30(vector) | cvss::Cvss::CvssV31(vector) => v3_score(&vector)?,
         parsed => parsed.score(),
     };
     // Scores have one decimal; what is stored is the number of tenths, so that no rounding is left to anyone else.
     let tenths = (value * 10.0).round();
     (0.0..=100.0).contains(&tenths).then_some(Score { tenths: tenths as u8 })
+}
+
+/// The library takes a version 3 vector without all base metrics and scores it 0.0, which would read as harmless.
+fn v3_score(vector: &cvss::v3::Vector) -> Option<f64> {
+    let exploitability = vector.av.is_some() && vector.ac.is_some() && vector.pr.is_some() && vector.ui.is_some();
+    let impact = vector.s.is_some() && vector.c.is_some() && vector.i.is_some() && vector.a.is_some();
+    let temporal = vector.e.is_some() || vector.rl.is_some() || vector.rc.is_some();
+    let score = if temporal { vector.temporal_score() } else { vector.base_score() };
+    (exploitability && impact).then(|| score.value())
 }
 
 /// A score with its one decimal.

@@ -1,0 +1,4 @@
+//! The reference tables and the real advisories of `../shared`, and whole ways through the crate.
+
+mod cvss;
+mod shared;
