@@ -1,1 +1,47 @@
 //! Rules and waivers: facts and policy to decisions. No I/O.
+//!
+//! ```text
+//! facts(release, as of t)  +  policy(stage)  +  waivers  +  t   →   decision + reasons
+//! ```
+//!
+//! [`Policy::parse`] reads a policy text, or says everything that is wrong with it; [`judge`] judges all releases of a
+//! package at once; [`Judgement::decision`] makes one decision out of that, with its id and inputs; [`Decision::permit`] is
+//! the only source of the leave without which no bytes go out.
+//!
+//! | Module | Answers |
+//! |---|---|
+//! | `policy`, `stage`, `waiver` | what is a valid policy? |
+//! | `raw`, `reader`, `mistake` | what was written, and what is wrong with it, where? |
+//! | `pattern` | which packages and versions are meant? |
+//! | [`rules`] | what does each rule say? One file a rule |
+//! | `judge`, `nearest` | what does it come to, and what may be taken instead? |
+//! | `decision`, `canonical` | how is it told, recorded and enforced? |
+//! | `reference` | the reference page of rules |
+
+mod canonical;
+mod decision;
+mod judge;
+mod mistake;
+mod nearest;
+mod outcome;
+mod pattern;
+mod policy;
+mod raw;
+mod reader;
+mod reason;
+mod reference;
+pub mod rules;
+mod stage;
+mod waiver;
+
+pub use decision::{Decision, Permit, private_name};
+pub use judge::{ArtifactJudgement, Judgement, MAX_REASONS, ReleaseJudgement, judge};
+pub use mistake::{PolicyError, PolicyErrors};
+pub use outcome::{Mode, Outcome};
+pub use pattern::{InvalidPattern, Pattern};
+pub use policy::{MAX_STAGES, MAX_TEXT, MAX_WAIVERS, Policy};
+pub use reason::{MAX_LINE, Reason, WaiverRef};
+pub use reference::rules_reference;
+pub use rules::{Key, RULES, Rule};
+pub use stage::{RESERVED, Stage};
+pub use waiver::{JUSTIFICATIONS, Waiver, unused_waivers};
