@@ -33,6 +33,13 @@ pub trait Registry: Send + Sync {
     /// The page that a client gets: upstream's with Weir's addresses, refused entries demoted, nothing else changed.
     fn render(&self, page: &Page<'_>, form: &Form) -> Result<Rendered, InvalidDocument>;
 
+    /// What a form shows. One that is of a single release names it, so that the gate answers for that release: with its
+    /// refusal, or that there is none. `page` is the one that [`Registry::render`] would get.
+    fn shown(&self, page: &Page<'_>, form: &Form) -> Shown {
+        let _ = (page, form);
+        Shown::Package
+    }
+
     /// An error or refusal in the client's own dialect.
     fn problem(&self, problem: &Problem) -> Reply;
 
@@ -171,6 +178,17 @@ impl Form {
     pub const fn whole(kind: &'static str) -> Self {
         Self { kind, detail: None }
     }
+}
+
+/// What a [`Form`] shows of a package.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// All of it; refused releases are demoted in the page.
+    Package,
+    /// One release, by its version as the index spells it. If it is refused there is no page.
+    Release(String),
+    /// Nothing that there is: 404.
+    Nothing,
 }
 
 /// Why a request asks for nothing that there is.
