@@ -1,1 +1,37 @@
-//! The npm ecosystem: names, versions, index, protocol, artifacts.
+#![doc = include_str!("../README.md")]
+
+mod artifact;
+mod audit;
+mod dist_tags;
+mod index;
+mod json;
+pub mod name;
+mod packument;
+mod protocol;
+pub mod range;
+mod registry;
+mod render;
+mod restrictions;
+pub mod version;
+
+use weir_core::Ecosystem;
+use weir_core::ecosystem::DefaultUpstream;
+
+/// The npm ecosystem.
+pub static ECOSYSTEM: Ecosystem = Ecosystem {
+    id: "npm",
+    title: TITLE,
+    osv: "npm",
+    purl_type: "npm",
+    names: &name::Npm,
+    versions: &version::Npm,
+    registry: &registry::Npm,
+    upstream: DefaultUpstream { url: "https://registry.npmjs.org/", hosts: &[] },
+};
+
+const TITLE: &str = "npm";
+
+/// `text`, cut to what an error message repeats of a bad value.
+fn excerpt(text: &str) -> String {
+    text.chars().take(200).collect()
+}
