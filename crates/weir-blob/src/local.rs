@@ -1,0 +1,275 @@
+//! Blobs as files: `blob/sha256/ab/cd/<hex>` under one directory.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use weir_core::Digest;
+
+use crate::blobs::{CHUNK_BYTES, MAX_GET_BYTES};
+use crate::error::BlobError;
+use crate::spool::{self, Spool, blocking};
+
+/// A directory of blobs and one for what is on its way.
+pub(crate) struct Local {
+    root: PathBuf,
+    tmp: PathBuf,
+    /// The directories `ab/cd`, by these two bytes, whose names are known to survive a loss of power: this process has
+    /// synced them. At most 65,536.
+    durable: Mutex<HashSet<[u8; 2]>>,
+}
+
+impl Local {
+    pub(crate) fn open(directory: &Path) -> Result<Self, BlobError> {
+        let local =
+            Self { root: directory.join("blob").join("sha256"), tmp: directory.join("tmp"), durable: Mutex::default() };
+        for made in [&local.root, &local.tmp] {
+            fs::create_dir_all(made).map_err(|error| BlobError::io(made, "made", &error))?;
+        }
+        for named in [directory.join("blob"), directory.to_owned()] {
+            sync_directory(&named)?;
+        }
+        Ok(local)
+    }
+
+    pub(crate) fn tmp(&self) -> &Path {
+        &self.tmp
+    }
+
+    pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.to_string();
+        self.root.join(&hex[..2]).join(&hex[2..4]).join(&hex)
+    }
+
+    pub(crate) async fn put(self: &Arc<Self>, bytes: Bytes) -> Result<Digest, BlobError> {
+        let local = Arc::clone(self);
+        blocking(&self.tmp, move |tmp| {
+            let digest = Digest::of(&bytes);
+            if local.is_there(&digest, bytes.len() as u64)? {
+                return Ok(digest);
+            }
+            let mut spool = Spool::create(tmp)?;
+            spool.write(&bytes)?;
+            local.publish(spool, &digest)?;
+            Ok(digest)
+        })
+        .await
+    }
+
+    pub(crate) async fn adopt(self: &Arc<Self>, spool: Spool, digest: Digest) -> Result<(), BlobError> {
+        let local = Arc::clone(self);
+        blocking(&self.path(&digest), move |_| {
+            if local.is_there(&digest, spool.length())? {
+                return Ok(());
+            }
+            local.publish(spool, &digest)
+        })
+        .await
+    }
+
+    /// True if the blob is there and will survive.
+    fn is_there(&self, digest: &Digest, length: u64) -> Result<bool, BlobError> {
+        let path = self.path(digest);
+        match size(&path)? {
+            None => return Ok(false),
+            Some(found) if found != length => {
+                return Err(BlobError::Damaged {
+                    digest: *digest,
+                    place: path.display().to_string(),
+                    problem: format!("it has {found} bytes instead of {length}"),
+                });
+            }
+            Some(_) => {}
+        }
+        // Someone else may have renamed it into place a moment ago and not yet synced its directory; whoever is told
+        // that it is there may commit a row that names it.
+        self.sync_names(&path, digest)?;
+        Ok(true)
+    }
+
+    /// The file first, then its name, then the directories: whatever survives a crash is complete.
+    fn publish(&self, spool: Spool, digest: &Digest) -> Result<(), BlobError> {
+        spool.file.sync_all().map_err(|error| BlobError::io(&spool.path, "synced", &error))?;
+        let path = self.path(digest);
+        let directory = parent(&path);
+        fs::create_dir_all(directory).map_err(|error| BlobError::io(directory, "made", &error))?;
+        spool.path.persist(&path).map_err(|error| BlobError::io(&path, "renamed", &error.error))?;
+        self.sync_names(&path, digest)
+    }
+
+    fn sync_names(&self, path: &Path, digest: &Digest) -> Result<(), BlobError> {
+        let [first, second, ..] = *digest.as_bytes();
+        let leaf = parent(path);
+        sync_directory(leaf)?;
+        if self.durable().contains(&[first, second]) {
+            return Ok(());
+        }
+        // The leaf's name is in its parent, whose name is in the root. The root's was synced when it was opened.
+        sync_directory(parent(leaf))?;
+        sync_directory(&self.root)?;
+        self.durable().insert([first, second]);
+        Ok(())
+    }
+
+    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 2]>> {
+        self.durable.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
+        let digest = *digest;
+        blocking(&self.path(&digest), move |path| {
+            let Some(file) = open(path)? else { return Ok(None) };
+            let failed = |error: &io::Error| BlobError::io(path, "read", error);
+            let size = file.metadata().map_err(|error| failed(&error))?.len();
+            if size > MAX_GET_BYTES {
+                return Err(BlobError::TooLarge { digest, size, limit: MAX_GET_BYTES });
+            }
+            let mut bytes = Vec::with_capacity(size as usize);
+            file.take(MAX_GET_BYTES).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+            Ok(Some(Bytes::from(bytes)))
+        })
+        .await
+    }
+
+    pub(crate) async fn size(&self, digest: &Digest) -> Result<Option<u64>, BlobError> {
+        blocking(&self.path(digest), size).await
+    }
+
+    pub(crate) async fn stream(
+        &self,
+        digest: &Digest,
+        range: Range<u64>,
+    ) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, BlobError> {
+        let digest = *digest;
+        let end = range.end;
+        let asked = range.clone();
+        let path = self.path(&digest);
+        let opened = blocking(&path, move |path| {
+            let Some(file) = open(path)? else { return Ok(None) };
+            let size = file.metadata().map_err(|error| BlobError::io(path, "read", &error))?.len();
+            if asked.start > asked.end || asked.end > size {
+                return Err(BlobError::Range { digest, start: asked.start, end: asked.end, size });
+            }
+            Ok(Some(Arc::new(file)))
+        });
+        let Some(file) = opened.await? else { return Ok(None) };
+        let chunks = stream::try_unfold(range.start, move |at| {
+            let file = Arc::clone(&file);
+            async move {
+                if at >= end {
+                    return Ok(None);
+                }
+                let want = (end - at).min(CHUNK_BYTES as u64) as usize;
+                let read = tokio::task::spawn_blocking(move || read_at(&file, at, want));
+                let chunk = read.await.map_err(io::Error::other)??;
+                let next = at + chunk.len() as u64;
+                Ok(Some((chunk, next)))
+            }
+        });
+        Ok(Some(chunks.boxed()))
+    }
+
+    pub(crate) async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
+        blocking(&self.path(digest), |path| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::io(path, "removed", &error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// Every blob, directory by directory, so that memory holds one directory's names at a time.
+    pub(crate) fn list(self: &Arc<Self>) -> BoxStream<'static, Result<(Digest, u64), BlobError>> {
+        let local = Arc::clone(self);
+        let leaves = (0..=u8::MAX).map(move |first| local.root.join(format!("{first:02x}")));
+        stream::iter(leaves)
+            .then(|directory| async move { blocking(&directory, list_two).await })
+            .flat_map(|outcome| match outcome {
+                Ok(found) => stream::iter(found.into_iter().map(Ok).collect::<Vec<_>>()),
+                Err(error) => stream::iter(vec![Err(error)]),
+            })
+            .boxed()
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), BlobError> {
+        blocking(&self.tmp, |tmp| Spool::create(tmp)?.write(b"weir")).await
+    }
+}
+
+/// Removes what a Weir that was stopped has left behind.
+pub(crate) fn clear(tmp: &Path) -> Result<usize, BlobError> {
+    let mut cleared = 0;
+    for entry in fs::read_dir(tmp).map_err(|error| BlobError::io(tmp, "read", &error))? {
+        let entry = entry.map_err(|error| BlobError::io(tmp, "read", &error))?;
+        if entry.file_name().to_string_lossy().starts_with(spool::PREFIX) {
+            fs::remove_file(entry.path()).map_err(|error| BlobError::io(&entry.path(), "removed", &error))?;
+            cleared += 1;
+        }
+    }
+    Ok(cleared)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+fn open(path: &Path) -> Result<Option<File>, BlobError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BlobError::io(path, "opened", &error)),
+    }
+}
+
+fn size(path: &Path) -> Result<Option<u64>, BlobError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BlobError::io(path, "read", &error)),
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<(), BlobError> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| BlobError::io(path, "synced", &error))
+}
+
+fn read_at(file: &File, at: u64, want: usize) -> io::Result<Bytes> {
+    let mut chunk = vec![0; want];
+    file.read_exact_at(&mut chunk, at)?;
+    Ok(Bytes::from(chunk))
+}
+
+/// The blobs under `ab/`, which has directories `cd/`.
+fn list_two(directory: &Path) -> Result<Vec<(Digest, u64)>, BlobError> {
+    let mut found = Vec::new();
+    for leaf in entries(directory)? {
+        for path in entries(&leaf)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Ok(digest) = name.parse::<Digest>() else {
+                tracing::warn!(path = %path.display(), "a file that is not a blob is among the blobs");
+                continue;
+            };
+            // It may have been deleted since.
+            if let Some(size) = size(&path)? {
+                found.push((digest, size));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, BlobError> {
+    let failed = |error: &io::Error| BlobError::io(directory, "read", error);
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path()).map_err(|error| failed(&error))).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(&error)),
+    }
+}
