@@ -1,0 +1,552 @@
+//! One way to run a statement on either engine.
+//!
+//! Statements are constants of [`crate::sql`], the same text for both engines; values go in as [`Value`]s and rows come
+//! out through [`Columns`], in the order of the select list.
+
+use std::path::PathBuf;
+
+use sqlx::database::HasStatementCache;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgPool, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column, Database, Decode, IntoArguments, Postgres, Row, SqlSafeStr, SqlStr, Sqlite,
+    Transaction, Type,
+};
+use weir_core::{Digest, Timestamp};
+
+use crate::error::{Engine, StoreError};
+use crate::limits;
+
+/// How often a transaction is tried that others on PostgreSQL were ahead of.
+pub(crate) const ATTEMPTS: u32 = 10;
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) enum Db {
+    /// One connection writes, several read: in WAL mode neither waits for the other.
+    Sqlite { writer: SqlitePool, readers: SqlitePool, path: PathBuf },
+    /// A server.
+    Postgres { pool: PgPool, place: String },
+}
+
+impl Db {
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Db::Sqlite { .. } => Engine::Sqlite,
+            Db::Postgres { .. } => Engine::Postgres,
+        }
+    }
+
+    /// Where it is, without a password.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Db::Sqlite { path, .. } => path.display().to_string(),
+            Db::Postgres { place, .. } => place.clone(),
+        }
+    }
+
+    fn sort(&self, operation: &'static str, error: sqlx::Error) -> StoreError {
+        StoreError::sort(operation, self.engine(), &self.place(), error)
+    }
+
+    /// A session that only reads.
+    pub(crate) async fn read(&self, operation: &'static str) -> Result<Session<'_>, StoreError> {
+        let channel = match self {
+            Db::Sqlite { readers, .. } => readers.acquire().await.map(Channel::SqliteRead),
+            Db::Postgres { pool, .. } => pool.acquire().await.map(Channel::PostgresRead),
+        };
+        let channel = channel.map_err(|error| self.sort(operation, error))?;
+        Ok(Session { db: self, operation, channel })
+    }
+
+    /// A session that writes, in one transaction. Dropped without [`Session::commit`], it leaves nothing behind.
+    ///
+    /// On SQLite the lock is taken at once (`begin immediate`): a transaction that began by reading could otherwise find
+    /// at its first write that another process was faster, and nothing but starting over would help.
+    pub(crate) async fn write(&self, operation: &'static str) -> Result<Session<'_>, StoreError> {
+        let channel = match self {
+            Db::Sqlite { writer, .. } => writer.begin_with("begin immediate").await.map(Channel::SqliteWrite),
+            Db::Postgres { pool, .. } => pool.begin().await.map(Channel::PostgresWrite),
+        };
+        let channel = channel.map_err(|error| self.sort(operation, error))?;
+        Ok(Session { db: self, operation, channel })
+    }
+}
+
+/// Runs a transaction, again if another on PostgreSQL was ahead of it. What must not happen twice is kept out by unique
+/// indexes, so that the loser of a race fails, starts over and sees what the winner wrote.
+macro_rules! transaction {
+    ($store:expr, $operation:expr, |$session:ident| $body:block) => {{
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let result = async {
+                let mut $session = $store.db.write($operation).await?;
+                let value = $body;
+                $session.commit().await?;
+                Ok::<_, $crate::StoreError>(value)
+            }
+            .await;
+            match result {
+                Err(error) if error.is_conflict() && attempt < $crate::db::ATTEMPTS => {
+                    tracing::debug!(operation = $operation, attempt, %error, "trying a transaction again");
+                    tokio::time::sleep(std::time::Duration::from_millis(u64::from(attempt * attempt))).await;
+                }
+                other => break other,
+            }
+        }
+    }};
+}
+pub(crate) use transaction;
+
+/// A value that goes into a statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Int(Option<i64>),
+    Text(Option<&'a str>),
+    Bytes(Option<&'a [u8]>),
+}
+
+macro_rules! value_from {
+    ($($type:ty, $given:ident => $value:expr;)*) => {$(
+        impl<'a> From<$type> for Value<'a> {
+            fn from($given: $type) -> Self {
+                $value
+            }
+        }
+    )*};
+}
+
+value_from! {
+    i64, given => Value::Int(Some(given));
+    // Above 2^63 nothing counts bytes, records or milliseconds.
+    u64, given => Value::Int(Some(i64::try_from(given).unwrap_or(i64::MAX)));
+    u16, given => Value::Int(Some(i64::from(given)));
+    Timestamp, given => Value::Int(Some(given.millis()));
+    Option<Timestamp>, given => Value::Int(given.map(Timestamp::millis));
+    &'a str, given => Value::Text(Some(given));
+    &'a String, given => Value::Text(Some(given));
+    Option<&'a str>, given => Value::Text(given);
+    &'a Option<String>, given => Value::Text(given.as_deref());
+    &'a [u8], given => Value::Bytes(Some(given));
+    &'a Vec<u8>, given => Value::Bytes(Some(given));
+    &'a [u8; 32], given => Value::Bytes(Some(given));
+    &'a Digest, given => Value::Bytes(Some(given.as_bytes()));
+    &'a Option<Digest>, given => Value::Bytes(given.as_ref().map(|digest| digest.as_bytes().as_slice()));
+}
+
+/// Values for a statement, in the order of its placeholders.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::db::Value::from($value)),*][..] };
+}
+pub(crate) use values;
+
+/// A statement for many rows at once: `head`, then `row` for each with its `{}` numbered, then `tail`. Placeholders `$1`
+/// to `$fixed` are the same for all rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Bulk {
+    /// Before the rows.
+    pub head: &'static str,
+    /// One row.
+    pub row: &'static str,
+    /// How many values are common to all rows.
+    pub fixed: usize,
+    /// After the rows.
+    pub tail: &'static str,
+}
+
+/// Values in one statement of a [`Bulk`]. SQLite looks placeholders up one after the other, so more would be slower.
+const BULK_VALUES: usize = 240;
+
+impl Bulk {
+    /// How many values a row has.
+    pub fn width(&self) -> usize {
+        self.row.matches("{}").count()
+    }
+
+    /// How many rows go into one statement.
+    pub fn rows(&self) -> usize {
+        (BULK_VALUES / self.width().max(1)).max(1)
+    }
+
+    /// The statement for `rows` rows.
+    pub fn text(&self, rows: usize) -> String {
+        let mut text = String::with_capacity(self.head.len() + self.tail.len() + rows * (self.row.len() + 12));
+        text.push_str(self.head);
+        let mut next = self.fixed + 1;
+        for row in 0..rows {
+            if row > 0 {
+                text.push_str(", ");
+            }
+            let mut pieces = self.row.split("{}");
+            text.push_str(pieces.next().unwrap_or_default());
+            for piece in pieces {
+                text.push('$');
+                text.push_str(&next.to_string());
+                text.push_str(piece);
+                next += 1;
+            }
+        }
+        text.push_str(self.tail);
+        text
+    }
+}
+
+/// A connection, or a transaction on one, with the name of what it is for.
+pub(crate) struct Session<'d> {
+    db: &'d Db,
+    operation: &'static str,
+    channel: Channel,
+}
+
+enum Channel {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+enum Link<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Channel {
+    fn link(&mut self) -> Link<'_> {
+        match self {
+            Channel::SqliteRead(connection) => Link::Sqlite(&mut *connection),
+            Channel::SqliteWrite(transaction) => Link::Sqlite(&mut *transaction),
+            Channel::PostgresRead(connection) => Link::Postgres(&mut *connection),
+            Channel::PostgresWrite(transaction) => Link::Postgres(&mut *transaction),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// The name of the operation.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Makes what was written durable.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let result = match self.channel {
+            Channel::SqliteWrite(transaction) => transaction.commit().await,
+            Channel::PostgresWrite(transaction) => transaction.commit().await,
+            Channel::SqliteRead(_) | Channel::PostgresRead(_) => Ok(()),
+        };
+        result.map_err(|error| self.db.sort(self.operation, error))
+    }
+
+    /// Rows of a statement.
+    pub(crate) async fn all<T: FromColumns>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        let mut out = Vec::new();
+        self.fetch(Text::constant(sql), values, &mut out).await?;
+        Ok(out)
+    }
+
+    /// The one row of a statement, if there is one.
+    pub(crate) async fn one<T: FromColumns>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn run(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.execute(Text::constant(sql), values).await
+    }
+
+    /// Runs a statement for many rows, of which `rows` are the values one after the other, and says how many it touched.
+    pub(crate) async fn run_bulk(
+        &mut self,
+        bulk: &Bulk,
+        fixed: &[Value<'_>],
+        rows: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        for chunk in rows.chunks(bulk.rows() * bulk.width()) {
+            let (text, values) = made(bulk, fixed, chunk);
+            touched += self.execute(text, &values).await?;
+        }
+        Ok(touched)
+    }
+
+    /// The rows that a statement for many rows gives.
+    pub(crate) async fn all_bulk<T: FromColumns>(
+        &mut self,
+        bulk: &Bulk,
+        fixed: &[Value<'_>],
+        rows: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        let mut out = Vec::new();
+        for chunk in rows.chunks(bulk.rows() * bulk.width()) {
+            let (text, values) = made(bulk, fixed, chunk);
+            self.fetch(text, &values, &mut out).await?;
+        }
+        Ok(out)
+    }
+
+    async fn execute(&mut self, text: Text, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        check(self.operation, values)?;
+        let result = match self.channel.link() {
+            Link::Sqlite(link) => match sqlite_arguments(values) {
+                Ok(arguments) => text.query(arguments).execute(link).await.map(|done| done.rows_affected()),
+                Err(error) => Err(sqlx::Error::Encode(error)),
+            },
+            Link::Postgres(link) => match postgres_arguments(values) {
+                Ok(arguments) => text.query(arguments).execute(link).await.map(|done| done.rows_affected()),
+                Err(error) => Err(sqlx::Error::Encode(error)),
+            },
+        };
+        result.map_err(|error| self.db.sort(self.operation, error))
+    }
+
+    async fn fetch<T: FromColumns>(
+        &mut self,
+        text: Text,
+        values: &[Value<'_>],
+        out: &mut Vec<T>,
+    ) -> Result<(), StoreError> {
+        check(self.operation, values)?;
+        let operation = self.operation;
+        match self.channel.link() {
+            Link::Sqlite(link) => {
+                let rows = match sqlite_arguments(values) {
+                    Ok(arguments) => text.query(arguments).fetch_all(link).await,
+                    Err(error) => Err(sqlx::Error::Encode(error)),
+                };
+                for row in &rows.map_err(|error| self.db.sort(operation, error))? {
+                    out.push(T::read(&mut Columns { operation, row: AnyRow::Sqlite(row), next: 0 })?);
+                }
+            }
+            Link::Postgres(link) => {
+                let rows = match postgres_arguments(values) {
+                    Ok(arguments) => text.query(arguments).fetch_all(link).await,
+                    Err(error) => Err(sqlx::Error::Encode(error)),
+                };
+                for row in &rows.map_err(|error| self.db.sort(operation, error))? {
+                    out.push(T::read(&mut Columns { operation, row: AnyRow::Postgres(row), next: 0 })?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A statement, and whether it is worth keeping prepared.
+struct Text {
+    sql: SqlStr,
+    keep: bool,
+}
+
+impl Text {
+    fn constant(sql: &'static str) -> Self {
+        Self { sql: sql.into_sql_str(), keep: true }
+    }
+
+    /// `sqlx` takes constants only, unless told that a text holds nothing from outside: a [`Bulk`] is made of constants
+    /// and numbers.
+    fn made(bulk: &Bulk, rows: usize) -> Self {
+        Self { sql: AssertSqlSafe(bulk.text(rows)).into_sql_str(), keep: rows == bulk.rows() }
+    }
+
+    fn query<'q, D, A>(self, arguments: A) -> Query<'q, D, A>
+    where
+        D: Database + HasStatementCache,
+        A: IntoArguments<D>,
+    {
+        sqlx::query_with(self.sql, arguments).persistent(self.keep)
+    }
+}
+
+fn made<'v>(bulk: &Bulk, fixed: &[Value<'v>], chunk: &[Value<'v>]) -> (Text, Vec<Value<'v>>) {
+    let rows = chunk.len() / bulk.width().max(1);
+    (Text::made(bulk, rows), fixed.iter().chain(chunk).copied().collect())
+}
+
+/// Refuses what one of the engines could not keep, on both.
+fn check(operation: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
+    for value in values {
+        if let Value::Text(Some(text)) = value {
+            if let Some(position) = text.bytes().position(|byte| byte == 0) {
+                return Err(StoreError::Nul { operation, position, text: limits::shown(text) });
+            }
+            limits::at_most(operation, "text", limits::TEXT, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn sqlite_arguments(values: &[Value<'_>]) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        match *value {
+            Value::Int(value) => Arguments::add(&mut arguments, value)?,
+            Value::Text(value) => Arguments::add(&mut arguments, value)?,
+            Value::Bytes(value) => Arguments::add(&mut arguments, value)?,
+        }
+    }
+    Ok(arguments)
+}
+
+fn postgres_arguments(values: &[Value<'_>]) -> Result<PgArguments, sqlx::error::BoxDynError> {
+    let mut arguments = PgArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        match *value {
+            Value::Int(value) => Arguments::add(&mut arguments, value)?,
+            Value::Text(value) => Arguments::add(&mut arguments, value)?,
+            Value::Bytes(value) => Arguments::add(&mut arguments, value)?,
+        }
+    }
+    Ok(arguments)
+}
+
+/// A type that is read from a row.
+pub(crate) trait FromColumns: Sized {
+    /// Reads it from the columns in the order of the select list.
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError>;
+}
+
+/// The columns of a row, read from left to right.
+pub(crate) struct Columns<'r> {
+    operation: &'static str,
+    row: AnyRow<'r>,
+    next: usize,
+}
+
+#[derive(Clone, Copy)]
+enum AnyRow<'r> {
+    Sqlite(&'r SqliteRow),
+    Postgres(&'r PgRow),
+}
+
+impl<'r> Columns<'r> {
+    fn take<T>(&mut self) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let index = self.next;
+        self.next += 1;
+        let value = match self.row {
+            AnyRow::Sqlite(row) => row.try_get(index),
+            AnyRow::Postgres(row) => row.try_get(index),
+        };
+        value.map_err(|error| self.impossible(index, error.to_string()))
+    }
+
+    fn impossible(&self, index: usize, problem: String) -> StoreError {
+        let name = match self.row {
+            AnyRow::Sqlite(row) => row.columns().get(index).map(|column| column.name().to_owned()),
+            AnyRow::Postgres(row) => row.columns().get(index).map(|column| column.name().to_owned()),
+        };
+        let column = name.unwrap_or_else(|| index.to_string());
+        StoreError::ImpossibleRow { operation: self.operation, column, problem }
+    }
+
+    /// The error that says that the column just read is impossible.
+    pub(crate) fn wrong(&self, problem: impl Into<String>) -> StoreError {
+        self.impossible(self.next.saturating_sub(1), problem.into())
+    }
+
+    pub(crate) fn int(&mut self) -> Result<i64, StoreError> {
+        self.take()
+    }
+
+    pub(crate) fn count(&mut self) -> Result<u64, StoreError> {
+        let value = self.int()?;
+        u64::try_from(value).map_err(|_| self.wrong(format!("`{value}` is negative")))
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, StoreError> {
+        self.take()
+    }
+
+    pub(crate) fn optional_text(&mut self) -> Result<Option<String>, StoreError> {
+        self.take()
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, StoreError> {
+        self.take()
+    }
+
+    pub(crate) fn hash(&mut self) -> Result<[u8; 32], StoreError> {
+        let bytes: &[u8] = self.take()?;
+        bytes.try_into().map_err(|_| self.wrong(format!("a digest of {} bytes", bytes.len())))
+    }
+
+    pub(crate) fn digest(&mut self) -> Result<Digest, StoreError> {
+        self.hash().map(Digest::from_bytes)
+    }
+
+    pub(crate) fn optional_digest(&mut self) -> Result<Option<Digest>, StoreError> {
+        let bytes: Option<&[u8]> = self.take()?;
+        match bytes {
+            None => Ok(None),
+            Some(bytes) => match bytes.try_into() {
+                Ok(bytes) => Ok(Some(Digest::from_bytes(bytes))),
+                Err(_) => Err(self.wrong(format!("a digest of {} bytes", bytes.len()))),
+            },
+        }
+    }
+
+    pub(crate) fn time(&mut self) -> Result<Timestamp, StoreError> {
+        self.int().map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn optional_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.take::<Option<i64>>()?.map(Timestamp::from_millis))
+    }
+}
+
+impl FromColumns for i64 {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.int()
+    }
+}
+
+impl FromColumns for u64 {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.count()
+    }
+}
+
+impl FromColumns for String {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.text()
+    }
+}
+
+impl FromColumns for Digest {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.digest()
+    }
+}
+
+impl<A: FromColumns, B: FromColumns> FromColumns for (A, B) {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok((A::read(columns)?, B::read(columns)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bulk_statement_numbers_its_values() {
+        let bulk = Bulk { head: "h ", row: "($1, {}, {})", fixed: 2, tail: " t" };
+        assert_eq!(bulk.text(2), "h ($1, $3, $4), ($1, $5, $6) t");
+        assert_eq!(bulk.width(), 2);
+    }
+}

@@ -1,0 +1,71 @@
+//! Every statement by name. The text is the same for both engines: what they have in common is `$n`, `insert … on conflict …
+//! returning`, row values, `bigint`, `text` and bytes; there is no `now()`, no date function, no array, no JSON operator.
+//!
+//! Column lists are in the order in which `FromColumns` reads them.
+
+pub(crate) mod advisories;
+pub(crate) mod artifacts;
+pub(crate) mod decisions;
+pub(crate) mod documents;
+pub(crate) mod events;
+pub(crate) mod facts;
+pub(crate) mod requests;
+pub(crate) mod revisions;
+pub(crate) mod seen;
+pub(crate) mod settings;
+pub(crate) mod tokens;
+
+/// Declares statements, and lists them so that the suite can try every one on both engines.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+        $($(#[$doc])* pub(crate) const $name: &str = $text;)*
+        /// The statements of this file by name.
+        pub(crate) const ALL: &[(&str, &str)] = &[$((concat!(module_path!(), "::", stringify!($name)), $text)),*];
+    };
+}
+use statements;
+
+/// Declares statements for many rows, and lists them.
+macro_rules! bulk_statements {
+    ($($(#[$doc:meta])* $name:ident = $head:expr, $row:expr, fixed $fixed:literal, $tail:expr;)*) => {
+        $($(#[$doc])* pub(crate) const $name: crate::db::Bulk =
+            crate::db::Bulk { head: $head, row: $row, fixed: $fixed, tail: $tail };)*
+        /// The statements for many rows of this file by name.
+        pub(crate) const ALL_BULK: &[(&str, crate::db::Bulk)] =
+            &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
+    };
+}
+use bulk_statements;
+
+/// All statements by name; those for many rows in the form for one, for two and for a full one.
+pub fn all() -> Vec<(String, String)> {
+    let statements = [
+        advisories::ALL,
+        artifacts::ALL,
+        decisions::ALL,
+        documents::ALL,
+        events::ALL,
+        facts::ALL,
+        requests::ALL,
+        revisions::ALL,
+        seen::ALL,
+        settings::ALL,
+        tokens::ALL,
+    ];
+    let bulk = [
+        advisories::ALL_BULK,
+        documents::ALL_BULK,
+        events::ALL_BULK,
+        facts::ALL_BULK,
+        requests::ALL_BULK,
+        seen::ALL_BULK,
+    ];
+    let mut all: Vec<_> =
+        statements.into_iter().flatten().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    for (name, bulk) in bulk.into_iter().flatten() {
+        for rows in [1, 2, bulk.rows()] {
+            all.push((format!("{name} × {rows}"), bulk.text(rows)));
+        }
+    }
+    all
+}

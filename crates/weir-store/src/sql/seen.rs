@@ -1,0 +1,30 @@
+//! When releases and files were first seen.
+
+use super::{bulk_statements, statements};
+
+statements! {
+    PACKAGE = "select id from package where ecosystem = $1 and name = $2";
+
+    ADD_PACKAGE = "insert into package (ecosystem, name, first_seen) values ($1, $2, $3)
+                   on conflict (ecosystem, name) do nothing";
+
+    NAMES = "select name from package where ecosystem = $1 and name > $2 order by name limit $3";
+
+    RELEASES = "select version, first_seen from release_seen where package = $1";
+
+    ARTIFACTS = "select file, first_seen, stated, changed from artifact_seen where package = $1";
+
+    /// The first statement by another algorithm is remembered beside the first one.
+    STATE = "update artifact_seen set stated = $3 where package = $1 and file = $2 and stated = $4";
+
+    CHANGE = "update artifact_seen set changed = $3, changed_at = $4, changed_document = $5
+              where package = $1 and file = $2 and (changed is null or changed <> $3)";
+}
+
+bulk_statements! {
+    ADD_RELEASES = "insert into release_seen (package, version, first_seen, document) values ",
+        "($1, {}, $2, $3)", fixed 3, " on conflict (package, version) do nothing";
+
+    ADD_ARTIFACTS = "insert into artifact_seen (package, first_seen, document, file, version, stated) values ",
+        "($1, $2, $3, {}, {}, {})", fixed 3, " on conflict (package, file) do nothing";
+}
