@@ -1,1 +1,31 @@
-//! Fetch, verify, inspect, decide, serve, for every ecosystem.
+//! The gate: fetch → verify → inspect → decide → serve, the same for every ecosystem.
+//!
+//! | Module | Answers |
+//! |---|---|
+//! | [`gateway`] | what does the gate hold, and how does a request pass through it? |
+//! | [`documents`] | what does upstream say now, and what if it does not answer? |
+//! | [`known`] | what is known about a package, whatever the stage? |
+//! | [`view`] | what does one stage make of it, and what do its pages look like? |
+//! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
+//! | [`admission`] | may these bytes leave? |
+//! | [`respond`] | how do pages and bytes go out: codings, ranges, conditions? |
+//! | [`refusal`] | what does a person read when something is refused? |
+//! | [`explain`] | why? |
+//! | [`requests`] | who asked for what, and what came of it? |
+//! | [`metrics`] | how is it doing? |
+//! | [`cache`] | what is kept in memory, and how much of it? |
+
+pub mod admission;
+pub mod cache;
+pub mod documents;
+pub mod explain;
+pub mod gateway;
+pub mod known;
+pub mod metrics;
+pub mod refusal;
+pub mod requests;
+pub mod respond;
+pub mod transfer;
+pub mod view;
+
+pub use gateway::{Gateway, Parts, Principal, Settings};

@@ -1,0 +1,213 @@
+//! Which address leads where?
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use serde_json::json;
+use tracing::Instrument;
+use weir_core::Purl;
+use weir_gateway::{Gateway, gateway::Failure};
+
+use crate::access::{Access, Caller, Denied};
+use crate::conditions::Conditions;
+use crate::decision::{Form, Shown};
+use crate::{page, welcome};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Everything that a running Weir answers.
+pub struct App {
+    gateway: Arc<Gateway>,
+    access: Access,
+    conditions: Arc<Conditions>,
+    run: String,
+    requests: AtomicU64,
+}
+
+impl App {
+    /// Puts the application together.
+    pub fn new(gateway: Arc<Gateway>, access: Access, conditions: Arc<Conditions>) -> Self {
+        let mut random = [0; 4];
+        // Ids only have to differ between runs; without random bytes they still count up.
+        let _ = getrandom::fill(&mut random);
+        Self { gateway, access, conditions, run: weir_core::digest::hex(&random), requests: AtomicU64::new(1) }
+    }
+
+    /// The gate.
+    pub const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Answers one request.
+    pub async fn answer(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> Response {
+        let id = format!("{}-{:x}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
+        let span = tracing::info_span!("http", request.id = id);
+        let mut response = self.route(request, peer).instrument(span).await;
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn route(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> Response {
+        let path = request.uri().path();
+        match path {
+            "/healthz" => return text(StatusCode::OK, "ok\n"),
+            "/readyz" => {
+                let (ready, report) = self.conditions.report(&self.gateway).await;
+                let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                return with(status, "application/json", report);
+            }
+            "/static/weir.css" => return with(StatusCode::OK, "text/css; charset=utf-8", page::STYLE.to_owned()),
+            _ => {}
+        }
+        let caller = match self.access.caller(request.headers(), peer).await {
+            Ok(caller) => caller,
+            Err(denied) => return self.denied(&denied),
+        };
+        let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+        match first {
+            "" => html(StatusCode::OK, welcome::welcome(&self.gateway)),
+            "metrics" => {
+                let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                with(StatusCode::OK, content_type, self.gateway.metrics().render())
+            }
+            "d" => self.decision(rest, &request, &caller).await,
+            "api" => self.api(rest, &request, &caller).await,
+            _ => self.gateway.handle(request, &caller.principal).await,
+        }
+    }
+
+    fn denied(&self, denied: &Denied) -> Response {
+        if let Denied::Store(error) = denied {
+            tracing::error!(error = %error, "tokens cannot be looked up");
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "internal error in Weir; its log tells the cause\n");
+        }
+        let mut response = text(StatusCode::UNAUTHORIZED, &format!("{denied}\n"));
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"weir\", charset=\"UTF-8\""));
+        response
+    }
+
+    async fn decision(&self, id: &str, request: &Request<Body>, caller: &Caller) -> Response {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "a decision can only be read\n");
+        }
+        let known = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
+        let row = if known { self.gateway.store().decision(id).await } else { Ok(None) };
+        let form = Form::of(request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+        match row {
+            Err(error) => {
+                tracing::error!(error = %error, "a decision cannot be read");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "internal error in Weir; its log tells the cause\n")
+            }
+            Ok(row) => {
+                let shown = row.map(|row| Shown::new(row, self.gateway.ecosystems()));
+                let readable = |shown: &Shown| caller.principal.stage.as_deref().is_none_or(|s| s == shown.stage());
+                match shown.filter(readable) {
+                    Some(shown) => {
+                        let mut response = with(StatusCode::OK, form.content_type(), shown.render(form));
+                        guard(&mut response);
+                        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+                        response
+                    }
+                    None => text(StatusCode::NOT_FOUND, "there is no such decision here\n"),
+                }
+            }
+        }
+    }
+
+    async fn api(self: &Arc<Self>, path: &str, request: &Request<Body>, caller: &Caller) -> Response {
+        match (request.method(), path) {
+            (&Method::GET, "v1/explain") => self.explain(request.uri().query().unwrap_or_default(), caller).await,
+            _ => api_problem(StatusCode::NOT_FOUND, "not found", "the API has no such address or method"),
+        }
+    }
+
+    async fn explain(self: &Arc<Self>, query: &str, caller: &Caller) -> Response {
+        let parameter =
+            |name: &str| form_urlencoded(query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let Some(text) = parameter("purl") else {
+            return api_problem(StatusCode::BAD_REQUEST, "no purl", "name a release: ?purl=pkg:pypi/django@4.2.30");
+        };
+        let stage = parameter("stage").unwrap_or_else(|| String::from("dev"));
+        if caller.principal.stage.as_deref().is_some_and(|bound| bound != stage) {
+            return api_problem(StatusCode::FORBIDDEN, "not allowed", "this token may not read that stage");
+        }
+        let purl = Purl::parse(&text).and_then(|purl| {
+            let (ecosystem, package) = purl.package(self.gateway.ecosystems())?;
+            Ok((ecosystem, package, purl.version))
+        });
+        let (ecosystem, package, version) = match purl {
+            Ok(parts) => parts,
+            Err(error) => return api_problem(StatusCode::BAD_REQUEST, "bad purl", &error.to_string()),
+        };
+        match self.gateway.explain(&stage, ecosystem, &package, version.as_deref()).await {
+            Ok(explanation) => {
+                with(StatusCode::OK, "application/json", serde_json::to_string(&explanation).unwrap_or_default())
+            }
+            Err(failure) => {
+                let status = match &failure {
+                    Failure::NotFound(_) | Failure::NoStage(_) => StatusCode::NOT_FOUND,
+                    Failure::Document(weir_gateway::documents::DocumentError::Absent { .. }) => StatusCode::NOT_FOUND,
+                    Failure::Document(weir_gateway::documents::DocumentError::Upstream(_)) => StatusCode::BAD_GATEWAY,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                if status == StatusCode::INTERNAL_SERVER_ERROR {
+                    tracing::error!(error = %failure, "an explanation failed");
+                    return api_problem(status, "internal error", "Weir's log tells the cause");
+                }
+                api_problem(status, "cannot explain", &failure.to_string())
+            }
+        }
+    }
+}
+
+/// Splits a query as forms encode it.
+fn form_urlencoded(query: &str) -> Vec<(String, String)> {
+    let decode =
+        |text: &str| percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    query
+        .split('&')
+        .take(32)
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (decode(key), decode(value)))
+        .collect()
+}
+
+fn api_problem(status: StatusCode, title: &str, detail: &str) -> Response {
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    with(status, "application/problem+json", body.to_string())
+}
+
+fn text(status: StatusCode, body: &str) -> Response {
+    with(status, "text/plain; charset=utf-8", body.to_owned())
+}
+
+fn html(status: StatusCode, body: String) -> Response {
+    let mut response = with(status, "text/html; charset=utf-8", body);
+    guard(&mut response);
+    response
+}
+
+fn with(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Headers of pages: nothing but their own style sheet, in no frame.
+fn guard(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::CONTENT_SECURITY_POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}

@@ -1,0 +1,260 @@
+//! `/d/ID`: why was this refused, and what now? As HTML for people, text for terminals, JSON for programs.
+
+use serde_json::Value;
+use weir_core::{Ecosystems, PackageName};
+use weir_store::DecisionRow;
+
+use crate::page::{Text, page};
+
+/// A recorded decision, ready to be shown.
+pub struct Shown {
+    row: DecisionRow,
+    body: Value,
+    install: Option<String>,
+    title: String,
+}
+
+/// The media types that a decision is shown in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// For browsers.
+    Html,
+    /// For terminals: also the answer to `curl`.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Form {
+    /// The form that `Accept` asks for: the first of the known types that it lists, text if none.
+    pub fn of(accept: Option<&str>) -> Self {
+        accept
+            .unwrap_or_default()
+            .split(',')
+            .filter_map(|item| match item.split(';').next().unwrap_or_default().trim() {
+                "text/html" | "application/xhtml+xml" => Some(Self::Html),
+                "application/json" | "application/problem+json" => Some(Self::Json),
+                "text/plain" => Some(Self::Text),
+                _ => None,
+            })
+            .next()
+            .unwrap_or(Self::Text)
+    }
+
+    /// The media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+/// One reason as it was recorded.
+struct Reason<'a> {
+    rule: &'a str,
+    outcome: &'a str,
+    message: &'a str,
+    facts: &'a Value,
+    waived: Option<&'a Value>,
+}
+
+impl Shown {
+    /// Reads a recorded decision.
+    pub fn new(row: DecisionRow, ecosystems: Ecosystems) -> Self {
+        let body: Value = serde_json::from_str(&row.body).unwrap_or(Value::Null);
+        let ecosystem = ecosystems.by_id(&row.ecosystem);
+        let nearest = body.get("nearest_allowed").and_then(Value::as_str);
+        let install = ecosystem.zip(nearest).map(|(ecosystem, version)| {
+            ecosystem.registry.install_command(&PackageName::from_normalized(&row.package), version)
+        });
+        let name = format!("{} {}", row.package, row.version);
+        let name = name.trim_end();
+        let verb = match row.effective.as_str() {
+            "block" => "is blocked",
+            "quarantine" => "is held for review",
+            "warn" => "is allowed, with a warning,",
+            _ => "is allowed",
+        };
+        let title =
+            format!("{name} ({}) {verb} in stage {}", ecosystem.map_or(row.ecosystem.as_str(), |e| e.title), row.stage);
+        Self { row, body, install, title }
+    }
+
+    /// The stage that may be read by whoever may read this.
+    pub fn stage(&self) -> &str {
+        &self.row.stage
+    }
+
+    /// The decision in `form`.
+    pub fn render(&self, form: Form) -> String {
+        match form {
+            Form::Html => self.html(),
+            Form::Text => self.text(),
+            Form::Json => self.json(),
+        }
+    }
+
+    fn reasons(&self) -> Vec<Reason<'_>> {
+        self.body
+            .get("reasons")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+            .iter()
+            .map(|reason| Reason {
+                rule: reason.get("rule").and_then(Value::as_str).unwrap_or_default(),
+                outcome: reason.get("outcome").and_then(Value::as_str).unwrap_or_default(),
+                message: reason.get("message").and_then(Value::as_str).unwrap_or_default(),
+                facts: reason.get("facts").unwrap_or(&Value::Null),
+                waived: reason.get("waived").filter(|waived| !waived.is_null()),
+            })
+            .collect()
+    }
+
+    fn nearest(&self) -> Option<&str> {
+        self.body.get("nearest_allowed").and_then(Value::as_str)
+    }
+
+    fn refused(&self) -> bool {
+        matches!(self.row.effective.as_str(), "block" | "quarantine")
+    }
+
+    fn json(&self) -> String {
+        let mut body = self.body.clone();
+        if let Value::Object(object) = &mut body {
+            object.insert(String::from("install"), self.install.clone().map_or(Value::Null, Value::String));
+            object.insert(String::from("recorded"), Value::String(self.row.at.to_string()));
+        }
+        serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"
+    }
+
+    fn text(&self) -> String {
+        let mut out = format!("{}\n\n", self.title);
+        for reason in self.reasons() {
+            out.push_str(&format!("  {:<10} {}: {}\n", reason.outcome, reason.rule, reason.message));
+            if let Some(waived) = reason.waived {
+                out.push_str(&format!("             waived: {}\n", waived_text(waived)));
+            }
+            for (key, value) in facts(reason.facts) {
+                out.push_str(&format!("             {key}: {value}\n"));
+            }
+        }
+        out.push('\n');
+        if self.refused() {
+            match (&self.install, self.nearest()) {
+                (Some(install), Some(version)) => {
+                    out.push_str(&format!("Nearest allowed version: {version}\n\n  {install}\n\n"));
+                }
+                _ => out.push_str("No version of it is allowed in this stage.\n\n"),
+            }
+        }
+        out.push_str(&format!("decision {} of {}\n", self.row.id, self.row.at));
+        out
+    }
+
+    fn html(&self) -> String {
+        let mut out = format!(
+            "<h1>{}</h1>\n<p class=\"{class}\"><span class=\"word\">{class}</span></p>\n",
+            Text(&self.title),
+            class = Text(&self.row.effective),
+        );
+        if self.refused() {
+            match (&self.install, self.nearest()) {
+                (Some(install), Some(version)) => out.push_str(&format!(
+                    "<h2>What to use instead</h2>\n<p>The nearest allowed version is <strong>{}</strong>.</p>\n\
+                     <pre>{}</pre>\n",
+                    Text(version),
+                    Text(install)
+                )),
+                _ => out.push_str("<h2>What to use instead</h2>\n<p>No version of it is allowed in this stage.</p>\n"),
+            }
+        }
+        out.push_str("<h2>Why</h2>\n<ul class=\"reasons\">\n");
+        for reason in self.reasons() {
+            out.push_str(&format!(
+                "<li><span class=\"word {class}\">{class}</span> by rule <code>{}</code><p>{}</p>\n",
+                Text(reason.rule),
+                Text(reason.message),
+                class = Text(reason.outcome),
+            ));
+            if let Some(waived) = reason.waived {
+                out.push_str(&format!("<p class=\"allow\">Waived: {}</p>\n", Text(&waived_text(waived))));
+            }
+            let facts = facts(reason.facts);
+            if !facts.is_empty() {
+                out.push_str("<table>\n");
+                for (key, value) in facts {
+                    out.push_str(&format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", Text(&key), Text(&value)));
+                }
+                out.push_str("</table>\n");
+            }
+            out.push_str("</li>\n");
+        }
+        out.push_str("</ul>\n");
+        if self.reasons().is_empty() {
+            out.push_str("<p>No rule of this stage objects.</p>\n");
+        }
+        out.push_str(&format!(
+            "<h2>Record</h2>\n<table>\n<tr><th scope=\"row\">package</th><td><code>{}</code></td></tr>\n",
+            Text(self.body.get("purl").and_then(Value::as_str).unwrap_or(&self.row.package)),
+        ));
+        if let Some(file) = &self.row.file {
+            out.push_str(&format!("<tr><th scope=\"row\">file</th><td><code>{}</code></td></tr>\n", Text(file)));
+        }
+        out.push_str(&format!(
+            "<tr><th scope=\"row\">decision</th><td><code>{}</code></td></tr>\n\
+             <tr><th scope=\"row\">first made</th><td>{}</td></tr>\n</table>\n",
+            Text(&self.row.id),
+            self.row.at,
+        ));
+        page(&self.title, &out)
+    }
+}
+
+fn waived_text(waived: &Value) -> String {
+    let part = |key: &str| waived.get(key).and_then(Value::as_str).unwrap_or_default();
+    format!("{} (until {})", part("reason"), part("until"))
+}
+
+/// The facts of a reason as lines. They are whatever the rule looked at, so they are shown as they are.
+fn facts(facts: &Value) -> Vec<(String, String)> {
+    let Value::Object(object) = facts else { return Vec::new() };
+    object
+        .iter()
+        .filter_map(|(key, value)| {
+            let text = flat(value);
+            (!text.is_empty()).then(|| (key.replace(['_', '-'], " "), text))
+        })
+        .collect()
+}
+
+fn flat(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(flat).filter(|item| !item.is_empty()).collect::<Vec<_>>().join(", "),
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| (key, flat(value)))
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(key, text)| format!("{key} {text}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_gets_html_a_terminal_text_and_a_program_json() {
+        assert_eq!(Form::of(Some("text/html,application/xhtml+xml,*/*;q=0.8")), Form::Html);
+        assert_eq!(Form::of(Some("*/*")), Form::Text);
+        assert_eq!(Form::of(None), Form::Text);
+        assert_eq!(Form::of(Some("application/json")), Form::Json);
+    }
+}

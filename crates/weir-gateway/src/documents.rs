@@ -1,0 +1,385 @@
+//! What upstream says now, and what if it does not answer.
+//!
+//! A document is asked for at most once per [`Lifetimes`] and by one request at a time; in between, and while upstream is
+//! silent, the kept one is used. Every document that differs from the one before is kept by digest, compressed, with the
+//! interval in which it was current, so that a past day can be served and judged again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use weir_blob::Blobs;
+use weir_core::registry::{InvalidDocument, Wanted};
+use weir_core::{Clock, Digest, Ecosystem, Timestamp};
+use weir_store::{NewDocument, Store};
+use weir_upstream::{Fetched, Flights, Upstream, UpstreamError, Validators};
+
+use crate::cache::Lru;
+use crate::metrics::{Metrics, UpstreamLabels};
+
+/// Largest document after decompression, in bytes. Kept in step with the limit that `weir-upstream` reads by.
+pub const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
+
+/// How long an answer of upstream is taken for current, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// A package's own document.
+    pub package: i64,
+    /// A document that all packages share.
+    pub shared: i64,
+    /// That something is absent, and that upstream does not answer.
+    pub negative: i64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self { package: 5 * 60 * 1000, shared: 60 * 60 * 1000, negative: 15 * 1000 }
+    }
+}
+
+/// A document as Weir holds it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Digest of the bytes as kept (compressed): the document's identity.
+    pub digest: Digest,
+    /// Where it came from, after redirects.
+    pub url: String,
+    /// Its media type as sent.
+    pub content_type: String,
+    /// When upstream last confirmed it.
+    pub checked_at: Timestamp,
+    /// Set if it is served although upstream did not confirm it in time: why.
+    pub stale: Option<String>,
+    etag: Option<String>,
+    last_modified: Option<String>,
+}
+
+/// Why there is no document.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Upstream says that there is none.
+    #[error("{upstream} has no {path}")]
+    Absent {
+        /// The upstream's base address.
+        upstream: String,
+        /// The document's path there.
+        path: String,
+    },
+    /// Upstream does not answer and nothing is kept.
+    #[error("{0}")]
+    Upstream(UpstreamError),
+    /// Upstream's answer cannot be read.
+    #[error(transparent)]
+    Invalid(#[from] InvalidDocument),
+    /// Weir's own storage failed.
+    #[error("{0}")]
+    Storage(String),
+    /// No upstream is configured for this ecosystem.
+    #[error("no upstream is configured for {0}; set [upstream.{0}] url in weir.toml")]
+    NoUpstream(&'static str),
+}
+
+impl DocumentError {
+    /// Wraps a failure of the store or of the blobs.
+    pub fn storage(error: impl std::fmt::Display) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+/// A document that just came.
+struct Arrived {
+    url: String,
+    content_type: String,
+    etag: Option<String>,
+    last_modified: Option<String>,
+    body: Bytes,
+}
+
+type Key = (&'static str, String);
+type Answer = Result<Arc<Held>, DocumentError>;
+
+/// The documents of all upstreams.
+pub struct Documents {
+    upstreams: HashMap<&'static str, Arc<Upstream>>,
+    store: Store,
+    blobs: Arc<Blobs>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    lifetimes: Lifetimes,
+    held: Lru<Key, (Answer, Timestamp)>,
+    bodies: Lru<Digest, Bytes>,
+    flights: Flights<Key, Answer>,
+    trouble: Mutex<HashMap<&'static str, String>>,
+}
+
+impl Documents {
+    /// Documents of `upstreams`, by ecosystem id. `memory` is the budget for decoded bodies, in bytes.
+    pub fn new(
+        upstreams: HashMap<&'static str, Arc<Upstream>>,
+        store: Store,
+        blobs: Arc<Blobs>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        lifetimes: Lifetimes,
+        memory: usize,
+    ) -> Self {
+        Self {
+            upstreams,
+            store,
+            blobs,
+            clock,
+            metrics,
+            lifetimes,
+            held: Lru::new(16 * 1024 * 1024),
+            bodies: Lru::new(memory),
+            flights: Flights::new(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// The upstream of `ecosystem`.
+    pub fn upstream(&self, ecosystem: &'static Ecosystem) -> Result<&Arc<Upstream>, DocumentError> {
+        self.upstreams.get(ecosystem.id).ok_or(DocumentError::NoUpstream(ecosystem.id))
+    }
+
+    /// Which upstreams did not answer when last asked: ecosystem and reason.
+    pub fn trouble(&self) -> Vec<(&'static str, String)> {
+        let trouble = self.trouble.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut rows: Vec<_> = trouble.iter().map(|(ecosystem, reason)| (*ecosystem, reason.clone())).collect();
+        rows.sort();
+        rows
+    }
+
+    /// The current document, asked for again if the kept one is older than its lifetime.
+    pub async fn current(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
+        let key = (ecosystem.id, wanted.path.clone());
+        if let Some((answer, good_until)) = self.held.get(&key)
+            && self.clock.now() < good_until
+        {
+            return answer;
+        }
+        let this = Arc::clone(self);
+        let wanted = wanted.clone();
+        let renewed = self.flights.run(key, || async move { this.renew(ecosystem, &wanted).await }).await;
+        renewed.map_err(DocumentError::storage)?
+    }
+
+    /// The kept document without asking upstream, for working offline.
+    pub async fn kept(&self, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
+        let upstream = self.upstream(ecosystem)?;
+        let row = self.store.current_document(upstream.base(), &wanted.path).await.map_err(DocumentError::storage)?;
+        row.map(|row| Arc::new(Held::from(row)))
+            .ok_or_else(|| DocumentError::Absent { upstream: upstream.base().to_owned(), path: wanted.path.clone() })
+    }
+
+    async fn renew(self: Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
+        let now = self.clock.now();
+        let kept = match self.kept(ecosystem, wanted).await {
+            Ok(held) => Some(held),
+            Err(DocumentError::Absent { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let lifetime = if wanted.shared { self.lifetimes.shared } else { self.lifetimes.package };
+        if let Some(held) = &kept
+            && now < held.checked_at.plus_millis(lifetime)
+            && held.checked_at <= now
+        {
+            self.keep(ecosystem, wanted, Ok(Arc::clone(held)), held.checked_at.plus_millis(lifetime));
+            return Ok(Arc::clone(held));
+        }
+        let (answer, good_for) = self.ask(ecosystem, wanted, kept, now, lifetime).await;
+        self.keep(ecosystem, wanted, answer.clone(), now.plus_millis(good_for));
+        answer
+    }
+
+    async fn ask(
+        &self,
+        ecosystem: &'static Ecosystem,
+        wanted: &Wanted,
+        kept: Option<Arc<Held>>,
+        now: Timestamp,
+        lifetime: i64,
+    ) -> (Answer, i64) {
+        let upstream = match self.upstream(ecosystem) {
+            Ok(upstream) => upstream,
+            Err(error) => return (Err(error), self.lifetimes.negative),
+        };
+        let validators = kept.as_ref().map_or_else(Validators::default, |held| Validators {
+            etag: held.etag.clone(),
+            last_modified: held.last_modified.clone(),
+        });
+        let fetched = upstream.document(&wanted.path, wanted.accept, &validators).await;
+        self.count(ecosystem, &fetched);
+        match (fetched, kept) {
+            (Ok(Fetched::NotModified), Some(held)) => {
+                let touched = self
+                    .store
+                    .touch_document(
+                        upstream.base(),
+                        &wanted.path,
+                        held.etag.as_deref(),
+                        held.last_modified.as_deref(),
+                        now,
+                    )
+                    .await
+                    .map(|_| Arc::new(Held { checked_at: now, stale: None, ..(*held).clone() }))
+                    .map_err(DocumentError::storage);
+                (touched, lifetime)
+            }
+            (Ok(Fetched::NotModified), None) => {
+                let error = DocumentError::Storage(format!(
+                    "{} answered 304 for {} although nothing was asked conditionally",
+                    upstream.base(),
+                    wanted.path
+                ));
+                (Err(error), self.lifetimes.negative)
+            }
+            (Ok(Fetched::Document { url, content_type, etag, last_modified, body }), _) => {
+                let document = Arrived { url, content_type, etag, last_modified, body };
+                let stored = self.store_document(upstream.base(), &wanted.path, document, now).await;
+                let good_for = if stored.is_ok() { lifetime } else { self.lifetimes.negative };
+                (stored, good_for)
+            }
+            (Ok(Fetched::Absent { .. }), kept) => {
+                if kept.is_some()
+                    && let Err(error) = self.store.close_document(upstream.base(), &wanted.path, now).await
+                {
+                    return (Err(DocumentError::storage(error)), self.lifetimes.negative);
+                }
+                let error = DocumentError::Absent { upstream: upstream.base().to_owned(), path: wanted.path.clone() };
+                (Err(error), self.lifetimes.negative)
+            }
+            (Err(error), Some(held)) => {
+                tracing::warn!(ecosystem = ecosystem.id, document = wanted.path, error = %error,
+                    checked_at = %held.checked_at, "upstream does not answer; serving what is kept");
+                self.metrics.stale.inc();
+                (Ok(Arc::new(Held { stale: Some(error.to_string()), ..(*held).clone() })), self.lifetimes.negative)
+            }
+            (Err(error), None) => (Err(DocumentError::Upstream(error)), self.lifetimes.negative),
+        }
+    }
+
+    async fn store_document(&self, base: &str, path: &str, document: Arrived, now: Timestamp) -> Answer {
+        let body = document.body.clone();
+        let compressed = tokio::task::spawn_blocking(move || zstd::bulk::compress(&body, 3))
+            .await
+            .map_err(DocumentError::storage)?
+            .map_err(DocumentError::storage)?;
+        let digest = self.blobs.put(Bytes::from(compressed)).await.map_err(DocumentError::storage)?;
+        let new = NewDocument {
+            upstream: base.to_owned(),
+            path: path.to_owned(),
+            digest,
+            content_type: document.content_type,
+            url: document.url,
+            etag: document.etag,
+            last_modified: document.last_modified,
+            size: document.body.len() as u64,
+        };
+        let recorded = self.store.record_document(&new, now).await.map_err(DocumentError::storage)?;
+        self.bodies.insert(digest, document.body.clone(), document.body.len());
+        Ok(Arc::new(Held::from(recorded.row)))
+    }
+
+    fn keep(&self, ecosystem: &'static Ecosystem, wanted: &Wanted, answer: Answer, good_until: Timestamp) {
+        self.held.insert((ecosystem.id, wanted.path.clone()), (answer, good_until), 512 + wanted.path.len() * 2);
+    }
+
+    fn count(&self, ecosystem: &'static Ecosystem, fetched: &Result<Fetched, UpstreamError>) {
+        let outcome = match fetched {
+            Ok(Fetched::Document { .. }) => "changed",
+            Ok(Fetched::NotModified) => "unchanged",
+            Ok(Fetched::Absent { .. }) => "absent",
+            Err(_) => "error",
+        };
+        let labels = UpstreamLabels { ecosystem: ecosystem.id.to_owned(), outcome: outcome.to_owned() };
+        self.metrics.upstream.get_or_create(&labels).inc();
+        let mut trouble = self.trouble.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match fetched {
+            Err(error) => trouble.insert(ecosystem.id, error.to_string()),
+            Ok(_) => trouble.remove(ecosystem.id),
+        };
+    }
+
+    /// The bytes of a held document.
+    pub async fn body(&self, held: &Held) -> Result<Bytes, DocumentError> {
+        if let Some(body) = self.bodies.get(&held.digest) {
+            return Ok(body);
+        }
+        let compressed = self
+            .blobs
+            .get(&held.digest)
+            .await
+            .map_err(DocumentError::storage)?
+            .ok_or_else(|| DocumentError::Storage(format!("the kept document {} is missing", held.digest)))?;
+        let body = tokio::task::spawn_blocking(move || zstd::bulk::decompress(&compressed, MAX_DOCUMENT))
+            .await
+            .map_err(DocumentError::storage)?
+            .map(Bytes::from)
+            .map_err(DocumentError::storage)?;
+        self.bodies.insert(held.digest, body.clone(), body.len());
+        Ok(body)
+    }
+
+    /// A document that never changes under its address, verified where a digest is stated. At most `limit` bytes.
+    pub async fn immutable(
+        &self,
+        ecosystem: &'static Ecosystem,
+        url: &str,
+        stated: Option<Digest>,
+        limit: u64,
+        online: bool,
+    ) -> Result<Bytes, DocumentError> {
+        let upstream = self.upstream(ecosystem)?;
+        if let Some(row) = self.store.current_document(upstream.base(), url).await.map_err(DocumentError::storage)? {
+            return self.body(&Held::from(row)).await;
+        }
+        if !online {
+            return Err(DocumentError::Absent { upstream: upstream.base().to_owned(), path: url.to_owned() });
+        }
+        let download = upstream.open(url).await.map_err(DocumentError::Upstream)?;
+        let body = download.bytes(limit).await.map_err(DocumentError::Upstream)?;
+        if let Some(stated) = stated
+            && Digest::of(&body) != stated
+        {
+            return Err(DocumentError::Invalid(InvalidDocument {
+                url: url.to_owned(),
+                expected: "the document that its index promises",
+                problem: format!("the index states SHA-256 {stated}, the bytes have {}", Digest::of(&body)),
+            }));
+        }
+        let fetched = Arrived {
+            url: url.to_owned(),
+            content_type: String::new(),
+            etag: None,
+            last_modified: None,
+            body: body.clone(),
+        };
+        self.store_document(upstream.base(), url, fetched, self.clock.now()).await?;
+        Ok(body)
+    }
+
+    /// Forgets that something was absent or unreachable, so that the next request asks again.
+    pub fn forget(&self) {
+        self.held.clear();
+    }
+
+    /// Bytes of decoded documents in memory.
+    pub fn weight(&self) -> usize {
+        self.bodies.weight()
+    }
+}
+
+impl From<weir_store::DocumentRow> for Held {
+    fn from(row: weir_store::DocumentRow) -> Self {
+        Self {
+            digest: row.digest,
+            url: row.url,
+            content_type: row.content_type,
+            checked_at: row.checked_at,
+            stale: None,
+            etag: row.etag,
+            last_modified: row.last_modified,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Why? The same decision that the gate enforces, for whoever asks.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use weir_core::{Ecosystem, PackageName};
+use weir_policy::Decision;
+
+use crate::gateway::{Failure, Gateway};
+use crate::refusal;
+use crate::view::View;
+
+/// A decision with what a person does next.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The decision.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// The command that gets the nearest allowed version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub install: Option<String>,
+    /// Where this is explained to people.
+    pub address: String,
+}
+
+impl Gateway {
+    /// Explains a release, or the newest final one if no version is named, in `stage`.
+    pub async fn explain(
+        self: &Arc<Self>,
+        stage: &str,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+        version: Option<&str>,
+    ) -> Result<Explanation, Failure> {
+        let view = match self.view(stage, ecosystem, package).await {
+            Ok(view) => view,
+            Err(Failure::Refused(decision)) => return Ok(self.explanation(*decision, ecosystem, package)),
+            Err(failure) => return Err(failure),
+        };
+        let release = match version {
+            Some(version) => view.known.release(version).ok_or_else(|| {
+                Failure::NotFound(format!("{} `{package}` has no release {version} upstream", ecosystem.title))
+            })?,
+            None => newest(&view)
+                .ok_or_else(|| Failure::NotFound(format!("{} `{package}` has no release upstream", ecosystem.title)))?,
+        };
+        let decision = view.decision(release, None).ok_or_else(|| Failure::NoStage(stage.to_owned()))?;
+        self.record(&decision, ecosystem, package).await?;
+        Ok(self.explanation(decision, ecosystem, package))
+    }
+
+    /// Adds to a decision what a person does next.
+    pub fn explanation(&self, decision: Decision, ecosystem: &Ecosystem, package: &PackageName) -> Explanation {
+        let install =
+            decision.nearest_allowed.as_ref().map(|version| ecosystem.registry.install_command(package, version));
+        let address = refusal::address(&decision, &self.settings().public_url);
+        Explanation { decision, install, address }
+    }
+}
+
+fn newest(view: &View) -> Option<usize> {
+    let releases = &view.known.facts.releases;
+    let newest = |prerelease: bool| {
+        (0..releases.len())
+            .filter(|at| releases[*at].prerelease == prerelease && releases[*at].key.is_some())
+            .max_by(|a, b| releases[*a].key.cmp(&releases[*b].key))
+    };
+    newest(false).or_else(|| newest(true)).or_else(|| releases.len().checked_sub(1))
+}

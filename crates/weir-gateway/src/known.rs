@@ -1,0 +1,218 @@
+//! What is known about a package, whatever the stage.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weir_advisory::Index as Advisories;
+use weir_core::facts::{ArtifactFacts, Finding, License, PackageFacts, ReleaseFacts};
+use weir_core::registry::{Document, Index, Release};
+use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
+use weir_store::{ArtifactRow, FirstSeen, SeenArtifact, SeenRelease};
+
+use crate::documents::{DocumentError, Held};
+
+/// A package as Weir knows it at one moment: upstream's documents, what they say, and all facts about it.
+#[derive(Debug)]
+pub struct Known {
+    /// Upstream's documents, the package's own first.
+    pub held: Vec<Arc<Held>>,
+    /// What they say.
+    pub index: Arc<Index>,
+    /// The facts, releases parallel to the index.
+    pub facts: PackageFacts,
+    /// The artifacts that Weir holds or has held, by file name.
+    pub artifacts: HashMap<String, ArtifactRow>,
+    /// What it was made from: if this is unchanged, so is everything else.
+    pub stamp: Stamp,
+}
+
+/// What facts are made from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// Upstream's documents.
+    pub documents: Vec<Digest>,
+    /// The advisory data.
+    pub advisories: Digest,
+    /// Counts what Weir itself has learnt about the package's artifacts.
+    pub learnt: u64,
+}
+
+impl Known {
+    /// A rough weight in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        let artifacts: usize = self.index.releases.iter().map(|release| release.artifacts.len()).sum();
+        2_000 + self.index.releases.len() * 900 + artifacts * 900
+    }
+
+    /// The place of a release by version, in any spelling that names the same release.
+    pub fn release(&self, version: &str) -> Option<usize> {
+        let versions = self.facts.ecosystem.versions;
+        self.index.releases.iter().position(|release| release.version == version).or_else(|| {
+            let canonical = versions.canonical(version);
+            self.index.releases.iter().position(|release| versions.canonical(&release.version) == canonical)
+        })
+    }
+
+    /// The place of an artifact by file name.
+    pub fn file(&self, file: &str) -> Option<(usize, usize)> {
+        self.index.releases.iter().enumerate().find_map(|(at, release)| {
+            release.artifacts.iter().position(|artifact| artifact.file == file).map(|artifact| (at, artifact))
+        })
+    }
+}
+
+/// Reads what upstream's documents say.
+pub fn parse(
+    ecosystem: &'static Ecosystem,
+    package: &PackageName,
+    held: &[Arc<Held>],
+    bodies: &[Bytes],
+) -> Result<Index, DocumentError> {
+    Ok(ecosystem.registry.parse(package, &documents(held, bodies))?)
+}
+
+/// Held documents with their bytes, as a registry reads them.
+pub fn documents<'a>(held: &'a [Arc<Held>], bodies: &'a [Bytes]) -> Vec<Document<'a>> {
+    held.iter()
+        .zip(bodies)
+        .map(|(held, body)| Document { url: &held.url, content_type: &held.content_type, body })
+        .collect()
+}
+
+/// What an index names, for the memory of first sights.
+pub fn seen(index: &Index) -> Vec<SeenRelease> {
+    index
+        .releases
+        .iter()
+        .map(|release| SeenRelease {
+            version: release.version.clone(),
+            artifacts: release
+                .artifacts
+                .iter()
+                .map(|artifact| SeenArtifact { file: artifact.file.clone(), stated: stated(&artifact.digests) })
+                .collect(),
+        })
+        .collect()
+}
+
+fn stated(digests: &weir_core::digest::StatedDigests) -> String {
+    let hex = weir_core::digest::hex;
+    match (&digests.sha256, &digests.sha512, &digests.sha1) {
+        (Some(sha256), _, _) => format!("sha256:{sha256}"),
+        (None, Some(sha512), _) => format!("sha512:{}", hex(sha512)),
+        (None, None, Some(sha1)) => format!("sha1:{}", hex(sha1)),
+        (None, None, None) => String::new(),
+    }
+}
+
+/// Puts the facts together.
+pub fn facts(
+    ecosystem: &'static Ecosystem,
+    package: &PackageName,
+    index: &Index,
+    first_seen: &FirstSeen,
+    artifacts: &HashMap<String, ArtifactRow>,
+    advisories: &Advisories,
+) -> PackageFacts {
+    let mut unreadable = None;
+    let matcher = match advisories.package(ecosystem, package) {
+        Ok(matcher) => Some(matcher),
+        Err(error) => {
+            tracing::error!(ecosystem = ecosystem.id, package = %package, error = %error, "advisory data cannot be read");
+            unreadable = Some(());
+            None
+        }
+    };
+    let mut seen_artifacts = HashMap::with_capacity(first_seen.artifacts.len());
+    for seen in &first_seen.artifacts {
+        seen_artifacts.insert(seen.file.as_str(), seen);
+    }
+    let releases = index
+        .releases
+        .iter()
+        .zip(&first_seen.releases)
+        .map(|(release, (_, first_seen))| {
+            let key = ecosystem.versions.sort_key(&release.version).ok();
+            let vulnerabilities = matcher
+                .as_ref()
+                .map(|matcher| matcher.matching(ecosystem, &release.version, key.as_ref()))
+                .unwrap_or_default();
+            ReleaseFacts {
+                version: release.version.clone(),
+                prerelease: ecosystem.versions.is_prerelease(&release.version),
+                published: release.published,
+                first_seen: *first_seen,
+                yanked: release.yanked.clone(),
+                deprecated: release.deprecated.clone(),
+                license: license(ecosystem, release, artifacts),
+                vulnerabilities,
+                artifacts: release
+                    .artifacts
+                    .iter()
+                    .map(|artifact| {
+                        let seen = seen_artifacts.get(artifact.file.as_str());
+                        let row = artifacts.get(&artifact.file);
+                        ArtifactFacts {
+                            file: artifact.file.clone(),
+                            published: artifact.published,
+                            first_seen: seen.map_or(*first_seen, |seen| seen.first_seen),
+                            sha256: artifact.digests.sha256.or(row.map(|row| row.sha256)),
+                            findings: findings(seen.and_then(|seen| seen.changed.as_deref()), row),
+                        }
+                    })
+                    .collect(),
+                key,
+            }
+        })
+        .collect();
+    let mut feed = advisories.feed(ecosystem);
+    if unreadable.is_some() {
+        // Data that cannot be read is data that is missing: not assessed, never clean.
+        feed.as_of = None;
+    }
+    PackageFacts { ecosystem, package: package.clone(), releases, status: index.status.clone(), advisories: feed }
+}
+
+fn license(ecosystem: &Ecosystem, release: &Release, artifacts: &HashMap<String, ArtifactRow>) -> Option<License> {
+    if let Some(text) = &release.license {
+        return Some(License { text: text.clone(), source: format!("{} registry", ecosystem.title) });
+    }
+    release.artifacts.iter().find_map(|artifact| {
+        let row = artifacts.get(&artifact.file)?;
+        Some(License { text: row.license.clone()?, source: row.license_source.clone().unwrap_or_default() })
+    })
+}
+
+fn findings(changed: Option<&str>, row: Option<&ArtifactRow>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(row) = row {
+        findings = serde_json::from_str(&row.findings).unwrap_or_else(|_| {
+            // What was found and cannot be read must not read as nothing found.
+            vec![Finding {
+                code: String::from("unreadable-archive"),
+                text: String::from("what the inspection of this file found cannot be read back"),
+            }]
+        });
+        if let Some(now) = row.changed {
+            findings.push(Finding {
+                code: String::from("changed-bytes"),
+                text: format!("upstream later sent bytes with SHA-256 {now}, others than the first, {}", row.sha256),
+            });
+        }
+    }
+    if let Some(now_stated) = changed {
+        findings.push(Finding {
+            code: String::from("changed-bytes"),
+            text: format!("upstream now states {now_stated}, another digest than when Weir first saw this file"),
+        });
+    }
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// The date that Weir tells for a release or artifact.
+pub fn told_date(published: Option<Timestamp>, first_seen: Timestamp) -> Timestamp {
+    published.unwrap_or(first_seen)
+}

@@ -1,0 +1,259 @@
+//! How an artifact's bytes come in, whether they are the right ones, and what is inside.
+//!
+//! One transfer per artifact runs at a time, whoever asks for it and however many. It writes to a spool file; readers
+//! follow the file up to the point that may be released before the verdict (DESIGN: hold the tail) and wait there until
+//! the bytes are verified, inspected and stored. A transfer goes on when its readers go away.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+use weir_archive::TailHold;
+use weir_blob::{Blobs, Spool};
+use weir_core::digest::Hasher;
+use weir_core::registry::{Artifact, Container, Expected};
+use weir_core::{Clock, Digest, Ecosystem, PackageName, Purl};
+use weir_store::{NewArtifact, NewFact, Store};
+use weir_upstream::{Upstream, UpstreamError};
+
+/// What is fetched: enough to do it without the view it was asked through.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Its ecosystem.
+    pub ecosystem: &'static Ecosystem,
+    /// Its package.
+    pub package: PackageName,
+    /// Its release's version as the index spells it.
+    pub version: String,
+    /// The index record.
+    pub artifact: Artifact,
+    /// What the registry says of the release, kept at first sight.
+    pub said: serde_json::Value,
+}
+
+/// How far a transfer is.
+#[derive(Clone, Default, Debug)]
+pub struct Progress {
+    /// Upstream has answered.
+    pub started: bool,
+    /// The artifact's length, once known.
+    pub total: Option<u64>,
+    /// Leading bytes that readers may have before the verdict.
+    pub releasable: u64,
+    /// The end.
+    pub end: Option<Result<Landed, TransferError>>,
+}
+
+/// Bytes that arrived whole, were the promised ones, and are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Landed {
+    /// Their identity.
+    pub digest: Digest,
+    /// Their number.
+    pub size: u64,
+}
+
+/// Why an artifact did not arrive.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransferError {
+    /// Upstream failed.
+    #[error("{0}")]
+    Upstream(UpstreamError),
+    /// The bytes are not those that the index promises. A security event; nothing is stored.
+    #[error("`{file}` from upstream is not what its index promises: {problem}; nothing was stored")]
+    Mismatch {
+        /// The file.
+        file: String,
+        /// Both digests.
+        problem: String,
+    },
+    /// Weir's own storage failed.
+    #[error("{0}")]
+    Storage(String),
+}
+
+/// A running or just ended transfer.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// How far it is.
+    pub progress: watch::Receiver<Progress>,
+    /// The spool file, to be opened while the transfer runs.
+    pub path: PathBuf,
+}
+
+impl Transfer {
+    /// Waits for the end.
+    pub async fn end(&self) -> Result<Landed, TransferError> {
+        let mut progress = self.progress.clone();
+        let ended = progress.wait_for(|progress| progress.end.is_some()).await;
+        match ended.map(|progress| progress.end.clone()) {
+            Ok(Some(end)) => end,
+            _ => Err(TransferError::Storage(String::from("the transfer was abandoned; try again"))),
+        }
+    }
+
+    /// Waits until upstream has answered or failed, and gives the length if it is known.
+    pub async fn total(&self) -> Result<Option<u64>, TransferError> {
+        let mut progress = self.progress.clone();
+        let started = progress.wait_for(|progress| progress.started || progress.end.is_some()).await;
+        match started.map(|progress| progress.clone()) {
+            Ok(Progress { end: Some(Err(error)), .. }) => Err(error),
+            Ok(progress) => Ok(progress.total),
+            Err(_) => Err(TransferError::Storage(String::from("the transfer was abandoned; try again"))),
+        }
+    }
+}
+
+/// Told when something new is known about a package's artifacts.
+pub type Learnt = dyn Fn(&'static Ecosystem, &PackageName) + Send + Sync;
+
+type Key = (&'static str, PackageName, String);
+
+/// The transfers that run, and what they need.
+pub struct Transfers {
+    store: Store,
+    blobs: Arc<Blobs>,
+    clock: Arc<dyn Clock>,
+    learnt: Box<Learnt>,
+    running: Mutex<HashMap<Key, Transfer>>,
+}
+
+impl Transfers {
+    /// No transfers yet.
+    pub fn new(store: Store, blobs: Arc<Blobs>, clock: Arc<dyn Clock>, learnt: Box<Learnt>) -> Self {
+        Self { store, blobs, clock, learnt, running: Mutex::default() }
+    }
+
+    /// Joins the transfer of an artifact, or starts it.
+    pub fn join(self: &Arc<Self>, order: Order, upstream: &Arc<Upstream>) -> Result<Transfer, TransferError> {
+        let key = (order.ecosystem.id, order.package.clone(), order.artifact.file.clone());
+        let mut running = self.running();
+        if let Some(transfer) = running.get(&key) {
+            return Ok(transfer.clone());
+        }
+        let spool = self.blobs.spool().map_err(|error| TransferError::Storage(error.to_string()))?;
+        let (sender, progress) = watch::channel(Progress::default());
+        let transfer = Transfer { progress, path: spool.path().to_owned() };
+        running.insert(key.clone(), transfer.clone());
+        drop(running);
+        let this = Arc::clone(self);
+        let upstream = Arc::clone(upstream);
+        tokio::spawn(async move {
+            let end = this.run(&order, &upstream, spool, &sender).await;
+            if let Err(error) = &end {
+                tracing::warn!(ecosystem = order.ecosystem.id, package = %order.package, file = order.artifact.file,
+                    error = %error, "an artifact did not arrive");
+            }
+            this.running().remove(&key);
+            sender.send_modify(|progress| progress.end = Some(end));
+        });
+        Ok(transfer)
+    }
+
+    async fn run(
+        &self,
+        order: &Order,
+        upstream: &Upstream,
+        mut spool: Spool,
+        sender: &watch::Sender<Progress>,
+    ) -> Result<Landed, TransferError> {
+        let storage = |error: &dyn std::fmt::Display| TransferError::Storage(error.to_string());
+        let artifact = &order.artifact;
+        let mut download = upstream.open(&artifact.url).await.map_err(TransferError::Upstream)?;
+        let total = download.length.or(artifact.size);
+        sender.send_modify(|progress| {
+            progress.started = true;
+            progress.total = total;
+        });
+        let zip = order.ecosystem.registry.inspection(&artifact.file).is_some_and(|i| i.container == Container::Zip);
+        let mut hold = total.map(|total| if zip { TailHold::zip(total) } else { TailHold::plain(total) });
+        let mut hasher = Hasher::new(&artifact.digests);
+        while let Some(chunk) = download.chunk().await.map_err(TransferError::Upstream)? {
+            hasher.update(&chunk);
+            spool.write(&chunk).map_err(|error| storage(&error))?;
+            if let Some(hold) = &mut hold {
+                hold.feed(&chunk);
+                let releasable = hold.releasable();
+                sender.send_modify(|progress| progress.releasable = releasable);
+            }
+        }
+        let hashed = hasher.finish();
+        if let Err(problem) = hashed.check(&artifact.digests) {
+            let body = serde_json::json!({ "url": artifact.url, "problem": problem }).to_string();
+            let subject = format!("{}#{}", subject(order), artifact.file);
+            self.store
+                .record_event("digest-mismatch", &subject, &body, self.clock.now())
+                .await
+                .map_err(|error| storage(&error))?;
+            return Err(TransferError::Mismatch { file: artifact.file.clone(), problem });
+        }
+        let inspected = self.inspect(order, &spool).await?;
+        let metadata = match inspected.declared.metadata {
+            Some(bytes) => Some(self.blobs.put(bytes.into()).await.map_err(|error| storage(&error))?),
+            None => None,
+        };
+        // The blob is durable before the row that names it: if Weir stops in between, the bytes are there without a
+        // decision and are taken up again by the next request.
+        self.blobs.adopt(spool, &hashed.sha256, hashed.length).await.map_err(|error| storage(&error))?;
+        let mut findings = inspected.findings;
+        findings.extend(inspected.declared.findings);
+        findings.sort();
+        findings.dedup();
+        let (license, license_source) = match inspected.declared.license {
+            Some((text, place)) => (Some(text), Some(format!("{place} in {}", artifact.file))),
+            None => (None, None),
+        };
+        let now = self.clock.now();
+        let row = NewArtifact {
+            ecosystem: order.ecosystem.id.to_owned(),
+            package: order.package.as_str().to_owned(),
+            version: order.version.clone(),
+            file: artifact.file.clone(),
+            sha256: hashed.sha256,
+            size: hashed.length,
+            license,
+            license_source,
+            metadata,
+            findings: serde_json::to_string(&findings).map_err(|error| storage(&error))?,
+            said: serde_json::Value::Object(inspected.declared.said.clone()).to_string(),
+        };
+        self.store.record_artifact(&row, now).await.map_err(|error| storage(&error))?;
+        let facts = [
+            fact(order, "registry", order.said.to_string(), upstream.base()),
+            fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
+        ];
+        self.store.record_facts(&facts, now).await.map_err(|error| storage(&error))?;
+        (self.learnt)(order.ecosystem, &order.package);
+        Ok(Landed { digest: hashed.sha256, size: hashed.length })
+    }
+
+    async fn inspect(&self, order: &Order, spool: &Spool) -> Result<weir_inspect::Inspected, TransferError> {
+        let path = spool.path().to_owned();
+        let (ecosystem, package, version) = (order.ecosystem, order.package.clone(), order.version.clone());
+        let file = order.artifact.file.clone();
+        let inspected = tokio::task::spawn_blocking(move || {
+            let mut bytes = std::fs::File::open(&path)?;
+            let expected = Expected { package: &package, version: &version };
+            weir_inspect::inspect(ecosystem.registry, &file, &mut bytes, &expected)
+        })
+        .await;
+        match inspected {
+            Ok(Ok(inspected)) => Ok(inspected),
+            Ok(Err(error)) => Err(TransferError::Storage(format!("the spooled artifact cannot be read: {error}"))),
+            Err(error) => Err(TransferError::Storage(format!("the inspection was interrupted: {error}"))),
+        }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Transfer>> {
+        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn subject(order: &Order) -> String {
+    Purl::new(order.ecosystem, &order.package, Some(&order.version)).to_string()
+}
+
+fn fact(order: &Order, kind: &str, value: String, source: &str) -> NewFact {
+    NewFact { subject: subject(order), kind: kind.to_owned(), value, source: source.to_owned() }
+}
