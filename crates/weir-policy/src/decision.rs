@@ -193,7 +193,7 @@ fn release_facts(facts: &PackageFacts, release: &ReleaseFacts, file: Option<&Art
     let changed = release
         .artifacts
         .iter()
-        .any(|artifact| artifact.findings.iter().any(|finding| crate::rules::integrity::concerns_release(finding)));
+        .any(|artifact| artifact.findings.iter().any(crate::rules::integrity::concerns_release));
     json!({
         "published": release.published,
         // First seen counts only where upstream tells no date.

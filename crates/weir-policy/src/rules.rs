@@ -19,6 +19,7 @@ pub mod allow_only;
 pub mod denied;
 pub mod deprecated;
 pub mod integrity;
+pub mod license;
 
 pub mod malware;
 pub mod minimum_age;
@@ -35,6 +36,7 @@ pub static RULES: &[&dyn Rule] = &[
     &private_name::PrivateName,
     &denied::Denied,
     &allow_only::AllowOnly,
+    &license::License,
     &yanked::Yanked,
     &deprecated::Deprecated,
     &unmaintained::Unmaintained,
@@ -84,7 +86,7 @@ pub trait Check: Send + Sync + fmt::Debug {
     fn code(&self) -> &'static str;
 
     /// Gets ready for one package; `None` if there is nothing to say about any of its releases.
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>>;
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>>;
 
     /// If it asks advisories: the days after which their data is too old to say that something is clean.
     fn feed_age_days(&self) -> Option<i64> {
@@ -104,14 +106,14 @@ pub trait Check: Send + Sync + fmt::Debug {
 }
 
 /// A check at work on one package. It may keep what it found for one release and use it for the next.
-pub trait Evaluate {
+pub trait Evaluate<'a> {
     /// What it says of a release as a whole.
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         let _ = (release, say);
     }
 
     /// What it says of one artifact.
-    fn artifact(&mut self, artifact: &ArtifactFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+    fn artifact(&mut self, artifact: &'a ArtifactFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         let _ = (artifact, say);
     }
 }

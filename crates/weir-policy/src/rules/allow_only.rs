@@ -51,7 +51,7 @@ impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let covering: Vec<_> = self
             .listed
             .iter()
@@ -76,8 +76,8 @@ struct At<'a> {
     reason: Arc<Reason>,
 }
 
-impl Evaluate for At<'_> {
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for At<'a> {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         // A version that cannot be read is not listed: only what is certain is let in.
         if !self.covering.iter().any(|pattern| pattern.covers_version(&release.version) == Some(true)) {
             say(Arc::clone(&self.reason));

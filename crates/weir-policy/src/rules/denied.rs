@@ -83,14 +83,14 @@ impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let entries: Vec<_> = self
             .denied
             .iter()
             .filter(|entry| entry.pattern.covers_package(context.facts.ecosystem, context.folded))
             .map(|entry| (entry, Arc::new(reason(entry))))
             .collect();
-        (!entries.is_empty()).then(|| Box::new(At { entries, context }) as Box<dyn Evaluate>)
+        (!entries.is_empty()).then(|| Box::new(At { entries, context }) as Box<dyn Evaluate<'a>>)
     }
 }
 
@@ -99,8 +99,8 @@ struct At<'a> {
     context: Context<'a>,
 }
 
-impl Evaluate for At<'_> {
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for At<'a> {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         for (entry, reason) in &self.entries {
             match entry.pattern.covers_version(&release.version) {
                 Some(true) => say(Arc::clone(reason)),

@@ -47,7 +47,7 @@ impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let ended = context.facts.status.as_ref().filter(|it| matches!(it.status.as_str(), "deprecated" | "archived"));
         let project = ended.map(|status| {
             let message = match status.reason.as_deref().map(|why| why.trim().trim_end_matches('.')) {
@@ -72,8 +72,8 @@ struct At {
     last: Option<(String, Arc<Reason>)>,
 }
 
-impl Evaluate for At {
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for At {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         if let Some(project) = &self.project {
             say(Arc::clone(project));
         }

@@ -58,14 +58,14 @@ impl Check for Always {
     fn code(&self) -> &'static str {
         CODE
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let sound = |release: &ReleaseFacts| release.artifacts.iter().all(|artifact| artifact.findings.is_empty());
-        (!context.facts.releases.iter().all(sound)).then(|| Box::new(Always) as Box<dyn Evaluate>)
+        (!context.facts.releases.iter().all(sound)).then(|| Box::new(Always) as Box<dyn Evaluate<'a>>)
     }
 }
 
-impl Evaluate for Always {
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for Always {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         for artifact in &release.artifacts {
             for finding in artifact.findings.iter().filter(|finding| concerns_release(finding)) {
                 say(Arc::new(reason(artifact, finding, Outcome::Quarantine)));
@@ -73,7 +73,7 @@ impl Evaluate for Always {
         }
     }
 
-    fn artifact(&mut self, artifact: &ArtifactFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+    fn artifact(&mut self, artifact: &'a ArtifactFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         for finding in artifact.findings.iter().filter(|finding| !concerns_release(finding)) {
             let outcome = if finding.code == MISMATCH { Outcome::Block } else { Outcome::Quarantine };
             say(Arc::new(reason(artifact, finding, outcome)));

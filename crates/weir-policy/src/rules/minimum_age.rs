@@ -112,7 +112,7 @@ impl Check for Set {
         CODE
     }
 
-    fn prepare<'a>(&'a self, _context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, _context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         None
     }
 

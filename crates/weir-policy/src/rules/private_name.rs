@@ -102,7 +102,7 @@ impl Check for Set {
         let line = format!("{CODE} {} (never asked upstream)", private.text);
         Some(Reason::new(CODE, Outcome::Block, message, &line, facts).always())
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let reason = self.name(context.facts.ecosystem, &context.facts.package)?;
         Some(Box::new(Everywhere(Arc::new(reason))))
     }
@@ -111,8 +111,8 @@ impl Check for Set {
 /// The same reason for every release.
 pub(crate) struct Everywhere(pub(crate) Arc<Reason>);
 
-impl Evaluate for Everywhere {
-    fn release(&mut self, _release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for Everywhere {
+    fn release(&mut self, _release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         say(Arc::clone(&self.0));
     }
 }

@@ -52,10 +52,10 @@ impl Check for Set {
     fn feed_age_days(&self) -> Option<i64> {
         Some(DEFAULT_FEED_AGE_DAYS)
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let notice = |it: &Arc<Vulnerability>| matches!(it.kind, Kind::Informational(_));
         let any = context.facts.releases.iter().any(|release| release.vulnerabilities.iter().any(notice));
-        any.then(|| Box::new(At { outcome: self.outcome, reasons: HashMap::new() }) as Box<dyn Evaluate>)
+        any.then(|| Box::new(At { outcome: self.outcome, reasons: HashMap::new() }) as Box<dyn Evaluate<'a>>)
     }
 }
 
@@ -64,8 +64,8 @@ struct At {
     reasons: HashMap<*const Vulnerability, Arc<Reason>>,
 }
 
-impl Evaluate for At {
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for At {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         for notice in &release.vulnerabilities {
             if let Kind::Informational(kind) = &notice.kind {
                 let outcome = self.outcome;

@@ -48,7 +48,7 @@ impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
     }
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate + 'a>> {
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let quarantined = context.facts.status.as_ref().filter(|status| status.status == "quarantined");
         let project = quarantined.map(|status| Arc::new(quarantined_upstream(status, self.outcome)));
         if project.is_none() && context.facts.releases.iter().all(|release| release.yanked.is_none()) {
@@ -63,8 +63,8 @@ struct At {
     outcome: Outcome,
 }
 
-impl Evaluate for At {
-    fn release(&mut self, release: &ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
+impl<'a> Evaluate<'a> for At {
+    fn release(&mut self, release: &'a ReleaseFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         if let Some(project) = &self.project {
             say(Arc::clone(project));
         }
