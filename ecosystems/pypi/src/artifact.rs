@@ -68,8 +68,8 @@ pub fn read_file_name(package: &PackageName, file: &str) -> Option<FileName> {
     if let Some(stem) = SDIST_SUFFIXES.iter().find_map(|suffix| strip_suffix(file, suffix)) {
         let rest = after_package(package, stem)?;
         return match platform(rest) {
-            Some(at) => normal(&rest[..at]).map(|version| FileName { kind: Kind::Legacy, version }),
-            None => normal(rest)
+            Some(at) => normal_version(&rest[..at]).map(|version| FileName { kind: Kind::Legacy, version }),
+            None => normal_version(rest)
                 .or_else(|| looks_like_a_version(rest).then(|| rest.to_owned()))
                 .map(|version| FileName { kind: Kind::Sdist, version }),
         };
@@ -77,12 +77,17 @@ pub fn read_file_name(package: &PackageName, file: &str) -> Option<FileName> {
     legacy(package, file).map(|version| FileName { kind: Kind::Legacy, version })
 }
 
+/// True for the name of a wheel.
+pub(crate) fn is_wheel(file: &str) -> bool {
+    strip_suffix(file, ".whl").is_some()
+}
+
 /// How to look into `file`.
 pub fn inspection(file: &str) -> Option<Inspection> {
     let ends_with = |suffix| strip_suffix(file, suffix).is_some();
     if !is_file_name(file) {
         None
-    } else if ends_with(".whl") {
+    } else if is_wheel(file) {
         Some(Inspection { container: Container::Zip, wanted: in_wheel })
     } else if ends_with(".egg") {
         Some(Inspection { container: Container::Zip, wanted: in_egg })
@@ -126,7 +131,7 @@ fn wheel(package: &PackageName, stem: &str) -> Option<String> {
     if !names_package(name, package) || parts.iter().any(|part| part.is_empty()) {
         return None;
     }
-    Some(normal(version).unwrap_or_else(|| (*version).to_owned()))
+    Some(normal_version(version).unwrap_or_else(|| (*version).to_owned()))
 }
 
 /// Eggs, Windows installers, RPMs and disk images; only where the version is a PEP 440 version.
@@ -135,13 +140,13 @@ fn legacy(package: &PackageName, file: &str) -> Option<String> {
     let rest = after_package(package, stem)?;
     match suffix.to_ascii_lowercase().as_str() {
         // `{version}-py3.8`, then possibly `-{platform}`.
-        "egg" => normal(rest.split_once("-py").map_or(rest, |(version, _)| version)),
+        "egg" => normal_version(rest.split_once("-py").map_or(rest, |(version, _)| version)),
         // `{version}.{platform}`, then possibly `-py2.7`.
-        "exe" | "msi" | "dmg" => normal(platform(rest).map_or(rest, |at| &rest[..at])),
+        "exe" | "msi" | "dmg" => normal_version(platform(rest).map_or(rest, |at| &rest[..at])),
         // `{version}-{release}.{architecture}`.
         "rpm" => {
             let (version_and_release, _) = rest.rsplit_once('.')?;
-            normal(version_and_release.rsplit_once('-')?.0)
+            normal_version(version_and_release.rsplit_once('-')?.0)
         }
         _ => None,
     }
@@ -149,7 +154,7 @@ fn legacy(package: &PackageName, file: &str) -> Option<String> {
 
 /// What follows the `-` behind the package's name. At most one `-` can be it: no two prefixes normalise alike that both
 /// end before a `-`.
-fn after_package<'a>(package: &PackageName, stem: &'a str) -> Option<&'a str> {
+pub(crate) fn after_package<'a>(package: &PackageName, stem: &'a str) -> Option<&'a str> {
     let at = stem.match_indices('-').map(|(at, _)| at).find(|at| names_package(&stem[..*at], package))?;
     Some(&stem[at + 1..])
 }
@@ -160,7 +165,7 @@ fn platform(rest: &str) -> Option<usize> {
 }
 
 /// The normal form of a version as file names spell it: they may have `_` for `-` and for what they cannot hold.
-fn normal(version: &str) -> Option<String> {
+pub(crate) fn normal_version(version: &str) -> Option<String> {
     version
         .parse::<Version>()
         .or_else(|_| version.replace('_', "-").parse::<Version>())

@@ -151,7 +151,7 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 self.read_tag();
             } else if starts_with_letter(rest) {
-                let tag = self.read_tag();
+                let tag = self.read_tag()?;
                 if TEXT_ELEMENTS.contains(&tag.name.as_str()) {
                     self.skip_text(&tag.name);
                 }
@@ -203,17 +203,17 @@ impl<'a> Scanner<'a> {
         self.at = self.text.len();
     }
 
-    /// Reads a name and attributes up to and with `>`.
-    fn read_tag(&mut self) -> Tag {
+    /// Reads a name and attributes up to and with `>`; a tag that does not end is none.
+    fn read_tag(&mut self) -> Option<Tag> {
         let name = self.take_while(|c| !is_space(c) && !matches!(c, '/' | '>')).to_ascii_lowercase();
         let mut attributes: Vec<(String, String)> = Vec::new();
         loop {
             self.take_while(|c| is_space(c) || c == '/');
             match self.rest().chars().next() {
-                None => break,
+                None => return None,
                 Some('>') => {
                     self.at += 1;
-                    break;
+                    return Some(Tag { name, attributes });
                 }
                 Some(_) => {}
             }
@@ -234,7 +234,6 @@ impl<'a> Scanner<'a> {
                 attributes.push((key, resolve(value)));
             }
         }
-        Tag { name, attributes }
     }
 
     fn read_value(&mut self) -> &'a str {
