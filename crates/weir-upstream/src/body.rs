@@ -98,9 +98,6 @@ impl Body {
         if exceeded {
             return self.too_large();
         }
-        if error.kind() == std::io::ErrorKind::UnexpectedEof {
-            return self.truncated();
-        }
         UpstreamError::InvalidAnswer { url: self.url.clone(), problem: format!("its gzip coding is broken: {error}") }
     }
 

@@ -359,7 +359,7 @@ impl Upstream {
                 }
             };
             let problem = cause(&error);
-            if error.is_connect() && is_tls(&error, url) {
+            if error.is_connect() && url.scheme() == "https" && is_tls(&error) {
                 // The host answers, and will answer the same to another try.
                 host.circuit.reached();
                 return Err(UpstreamError::Tls { url: redacted(url), problem });
@@ -527,17 +527,17 @@ pub(crate) fn cause(error: &reqwest::Error) -> String {
 }
 
 /// True if a failure to connect comes from the TLS handshake, which rustls reports as invalid data.
-fn is_tls(error: &reqwest::Error, url: &Url) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::InvalidData
-        {
-            return url.scheme() == "https";
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        if io.kind() == std::io::ErrorKind::InvalidData {
+            return true;
         }
-        source = error.source();
+        // The source of an I/O error is not the error that it wraps but that one's source.
+        if let Some(wrapped) = io.get_ref() {
+            return is_tls(wrapped);
+        }
     }
-    false
+    error.source().is_some_and(is_tls)
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3); its form as a date is not used by registries.

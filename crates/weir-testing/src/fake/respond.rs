@@ -119,15 +119,13 @@ fn sent(fault: Option<&Fault>, body: Bytes) -> Body {
         }
         Some(Fault::Cut { after }) => {
             let start = self::chunks(&body.slice(..(*after).min(body.len())), CHUNK);
-            // The pause lets what was sent arrive before the connection is closed.
-            let end = stream::once(async {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Err(io::Error::other("cut, as the test wants"))
-            });
-            streamed(start.chain(end).boxed())
+            streamed(start.chain(broken()).boxed())
         }
+        // What is left out is missed when the connection is closed; what is too much is not sent.
+        Some(Fault::ClaimLength(claimed)) if *claimed > body.len() as u64 => streamed(chunks.chain(broken()).boxed()),
         Some(Fault::Endless) => {
-            let body = if body.is_empty() { Bytes::from_static(&[0; CHUNK]) } else { body };
+            let body = if body.is_empty() { Bytes::from_static(&[0]) } else { body };
+            let body = Bytes::from(body.repeat(CHUNK.div_ceil(body.len())));
             streamed(stream::repeat_with(move || Ok(body.clone())).boxed())
         }
         Some(Fault::Drip(pause)) => {
@@ -145,6 +143,14 @@ fn sent(fault: Option<&Fault>, body: Bytes) -> Body {
 fn chunks(body: &Bytes, size: usize) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + use<> {
     let body = body.clone();
     stream::iter((0..body.len()).step_by(size)).map(move |at| Ok(body.slice(at..(at + size).min(body.len()))))
+}
+
+/// The end of a connection, once what was sent before has arrived.
+fn broken() -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
+    stream::once(async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(io::Error::other("cut, as the test wants"))
+    })
 }
 
 fn whole(body: Bytes) -> Body {
