@@ -289,26 +289,22 @@ fn without_builds(text: &str) -> String {
 fn join_operators(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['<', '>', '=', '~', '^']) {
+    while let Some(at) = rest.find(['<', '>', '=']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let length = match from.as_bytes() {
-            [b'<' | b'>', b'=', ..] | [b'~', b'>', ..] => 2,
-            _ => 1,
-        };
-        let (operator, after) = from.split_at(length);
+        let (operator, after) = from.split_at(if from[1..].starts_with('=') && !from.starts_with('=') { 2 } else { 1 });
         out.push_str(operator);
+        // Only before a version; what else stands between, as in `> = 1`, stays and is refused.
+        let next = after.strip_prefix(' ').unwrap_or(after);
+        let version = version::strip_prefix(next);
         rest = after;
-        if let Some(next) = after.strip_prefix(' ') {
-            let version = version::strip_prefix(next);
-            let is_version = version.starts_with(|c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X' | '*'));
-            if is_version || operator.starts_with(['~', '^']) {
-                rest = next;
-            }
+        if version.starts_with(|c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X' | '*')) {
+            out.push_str(&next[..next.len() - version.len()]);
+            rest = version;
         }
     }
     out.push_str(rest);
-    out
+    out.replace("~> ", "~>").replace("~ ", "~").replace("^ ", "^")
 }
 
 /// A version that may lack parts: `1`, `1.2.x`, `*`.
@@ -405,8 +401,10 @@ impl<'a> Partial<'a> {
         Ok(lowest(numbers[0], numbers[1], numbers[2]))
     }
 
+    /// The first version of all that begin with the known parts.
     fn floor(&self, options: Options) -> Result<Version, Problem> {
-        Ok(options.floor(self.number(0)?, self.number(1)?, self.number(2)?))
+        let part = |index: usize| if index < self.known() { self.number(index) } else { Ok(0) };
+        Ok(options.floor(part(0)?, part(1)?, part(2)?))
     }
 
     /// The left side of `a - b`.
@@ -421,10 +419,9 @@ impl<'a> Partial<'a> {
                     version
                 }
             }
-            1 => Version { minor: 0, patch: 0, ..self.floor(options)? },
-            _ => Version { patch: 0, ..self.floor(options)? },
+            _ => self.floor(options)?,
         };
-        Ok(at_least(version, options, self.prefix.is_empty()))
+        Ok(at_least(version, options, self.known() < 3 || self.prefix.is_empty()))
     }
 
     /// The right side of `a - b`.
@@ -453,8 +450,7 @@ impl<'a> Partial<'a> {
         let floor = match self.known() {
             0 => return Ok(Vec::new()),
             3 => self.bare_version(options)?,
-            1 => Version { minor: 0, patch: 0, ..self.floor(options)? },
-            _ => Version { patch: 0, ..self.floor(options)? },
+            _ => self.floor(options)?,
         };
         let mut comparators = at_least(floor, options, true);
         comparators.push(Comparator::new(Operator::Less, self.ceiling(count)?));

@@ -343,7 +343,9 @@ impl<'a> Scanned<'a> {
             "-" => Some(vec!["-"]),
             _ => {
                 let identifiers = rest.strip_prefix(['-', '.']).unwrap_or(rest);
-                if !identifiers.split('.').all(is_identifier) {
+                // `1.x` is a range.
+                let is_range = rest.starts_with(".x") || rest.starts_with(".X");
+                if is_range || !identifiers.split('.').all(is_identifier) {
                     return Err(BAD_TAIL);
                 }
                 Some(identifiers.split('.').collect())

@@ -1,0 +1,6 @@
+//! The npm ecosystem at its boundary.
+
+mod conformance;
+mod order;
+mod packuments;
+mod routes;
