@@ -4,6 +4,8 @@
 //! of what PyPI holds. Older names are ambiguous by themselves (`a-b-1` is `a` or `a-b`), so a name is always read as a
 //! file *of a given package*, and dropped where even that leaves a doubt.
 
+use std::fmt;
+
 use weir_core::PackageName;
 use weir_core::registry::{Container, Inspection};
 
@@ -29,8 +31,26 @@ pub enum Kind {
 pub struct FileName {
     /// What kind of artifact it is.
     pub kind: Kind,
-    /// Its version in the normal form that PEP 440 gives to this spelling, or as it stands where that gives none.
-    pub version: String,
+    /// Its version.
+    pub version: FileVersion,
+}
+
+/// A version in a file name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FileVersion {
+    /// One that PEP 440 can read. Displays in the normal form that PEP 440 gives to this spelling: `1.0.0` stays that.
+    Read(Version),
+    /// One from before PEP 440, as it stands.
+    Legacy(String),
+}
+
+impl fmt::Display for FileVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(version) => version.fmt(f),
+            Self::Legacy(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Suffixes of source distributions, longer ones first. PEP 527 left two; the others are in PyPI's past.
@@ -62,19 +82,14 @@ pub fn read_file_name(package: &PackageName, file: &str) -> Option<FileName> {
     if !is_file_name(file) {
         return None;
     }
-    if let Some(stem) = strip_suffix(file, ".whl") {
-        return wheel(package, stem).map(|version| FileName { kind: Kind::Wheel, version });
-    }
-    if let Some(stem) = SDIST_SUFFIXES.iter().find_map(|suffix| strip_suffix(file, suffix)) {
-        let rest = after_package(package, stem)?;
-        return match platform(rest) {
-            Some(at) => normal_version(&rest[..at]).map(|version| FileName { kind: Kind::Legacy, version }),
-            None => normal_version(rest)
-                .or_else(|| looks_like_a_version(rest).then(|| rest.to_owned()))
-                .map(|version| FileName { kind: Kind::Sdist, version }),
-        };
-    }
-    legacy(package, file).map(|version| FileName { kind: Kind::Legacy, version })
+    let (kind, version) = if let Some(stem) = strip_suffix(file, ".whl") {
+        (Kind::Wheel, wheel(package, stem)?)
+    } else if let Some(stem) = SDIST_SUFFIXES.iter().find_map(|suffix| strip_suffix(file, suffix)) {
+        sdist(after_package(package, stem)?)?
+    } else {
+        (Kind::Legacy, FileVersion::Read(legacy(package, file)?))
+    };
+    Some(FileName { kind, version })
 }
 
 /// True for the name of a wheel.
@@ -121,7 +136,7 @@ fn in_egg(path: &str) -> bool {
 }
 
 /// `{name}-{version}(-{build})?-{python}-{abi}-{platform}`: no part contains a `-`, so the parts are certain.
-fn wheel(package: &PackageName, stem: &str) -> Option<String> {
+fn wheel(package: &PackageName, stem: &str) -> Option<FileVersion> {
     let parts = stem.split('-').collect::<Vec<_>>();
     let (name, version) = match parts.as_slice() {
         [name, version, _, _, _] => (name, version),
@@ -131,22 +146,35 @@ fn wheel(package: &PackageName, stem: &str) -> Option<String> {
     if !names_package(name, package) || parts.iter().any(|part| part.is_empty()) {
         return None;
     }
-    Some(normal_version(version).unwrap_or_else(|| (*version).to_owned()))
+    Some(read_version(version).map_or_else(|| FileVersion::Legacy((*version).to_owned()), FileVersion::Read))
+}
+
+/// What follows `{name}-` in an sdist. `bdist_dumb` files have the same suffixes, and a platform behind the version.
+fn sdist(rest: &str) -> Option<(Kind, FileVersion)> {
+    if let Some(at) = platform(rest) {
+        return Some((Kind::Legacy, FileVersion::Read(read_version(&rest[..at])?)));
+    }
+    let version = match read_version(rest) {
+        Some(version) => FileVersion::Read(version),
+        None if looks_like_a_version(rest) => FileVersion::Legacy(rest.to_owned()),
+        None => return None,
+    };
+    Some((Kind::Sdist, version))
 }
 
 /// Eggs, Windows installers, RPMs and disk images; only where the version is a PEP 440 version.
-fn legacy(package: &PackageName, file: &str) -> Option<String> {
+fn legacy(package: &PackageName, file: &str) -> Option<Version> {
     let (stem, suffix) = file.rsplit_once('.')?;
     let rest = after_package(package, stem)?;
     match suffix.to_ascii_lowercase().as_str() {
         // `{version}-py3.8`, then possibly `-{platform}`.
-        "egg" => normal_version(rest.split_once("-py").map_or(rest, |(version, _)| version)),
+        "egg" => read_version(rest.split_once("-py").map_or(rest, |(version, _)| version)),
         // `{version}.{platform}`, then possibly `-py2.7`.
-        "exe" | "msi" | "dmg" => normal_version(platform(rest).map_or(rest, |at| &rest[..at])),
+        "exe" | "msi" | "dmg" => read_version(platform(rest).map_or(rest, |at| &rest[..at])),
         // `{version}-{release}.{architecture}`.
         "rpm" => {
             let (version_and_release, _) = rest.rsplit_once('.')?;
-            normal_version(version_and_release.rsplit_once('-')?.0)
+            read_version(version_and_release.rsplit_once('-')?.0)
         }
         _ => None,
     }
@@ -164,13 +192,9 @@ fn platform(rest: &str) -> Option<usize> {
     PLATFORMS.iter().filter_map(|platform| rest.find(platform)).min()
 }
 
-/// The normal form of a version as file names spell it: they may have `_` for `-` and for what they cannot hold.
-pub(crate) fn normal_version(version: &str) -> Option<String> {
-    version
-        .parse::<Version>()
-        .or_else(|_| version.replace('_', "-").parse::<Version>())
-        .ok()
-        .map(|version| version.to_string())
+/// A version as file names spell it: they may have `_` for `-` and for what they cannot hold.
+pub(crate) fn read_version(text: &str) -> Option<Version> {
+    text.parse::<Version>().or_else(|_| text.replace('_', "-").parse::<Version>()).ok()
 }
 
 /// Versions from before PEP 440 are kept as they stand, if they begin as versions do: `1.0-final`, `v2-custom`.
@@ -191,7 +215,8 @@ mod tests {
 
     fn check(package: &str, file: &str, expected: Option<(Kind, &str)>) {
         let read = read_file_name(&PackageName::from_normalized(package), file);
-        assert_eq!(read.as_ref().map(|read| (read.kind, read.version.as_str())), expected, "{file}");
+        let read = read.map(|read| (read.kind, read.version.to_string()));
+        assert_eq!(read.as_ref().map(|(kind, version)| (*kind, version.as_str())), expected, "{file}");
     }
 
     #[test]

@@ -17,9 +17,9 @@ use weir_core::digest::{StatedDigests, unhex};
 use weir_core::ecosystem::Versions;
 use weir_core::facts::ProjectStatus;
 use weir_core::registry::{Artifact, Document, Index, InvalidDocument, Release};
-use weir_core::{Digest, PackageName, Timestamp};
+use weir_core::{Digest, PackageName, SortKey, Timestamp};
 
-use crate::artifact::read_file_name;
+use crate::artifact::{FileVersion, read_file_name};
 use crate::version::PypiVersions;
 
 pub use render::render;
@@ -112,8 +112,8 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Readin
             reading.dropped += 1;
             continue;
         };
-        let place = *releases.entry(PypiVersions.canonical(&name.version)).or_insert_with(|| {
-            reading.index.releases.push(Release { version: name.version, ..Release::default() });
+        let place = *releases.entry(release_key(&name.version)).or_insert_with(|| {
+            reading.index.releases.push(Release { version: name.version.to_string(), ..Release::default() });
             reading.index.releases.len() - 1
         });
         reading.index.releases[place].artifacts.push(artifact);
@@ -143,6 +143,14 @@ pub fn said(documents: &[Document<'_>], index: &Index, version: &str) -> Value {
         said.insert(String::from("project-status"), render::status(status));
     }
     Value::Object(said)
+}
+
+/// What the versions of one release have in common: equal keys are equal canonical spellings.
+fn release_key(version: &FileVersion) -> Result<SortKey, String> {
+    match version {
+        FileVersion::Read(version) => Ok(version.sort_key()),
+        FileVersion::Legacy(text) => Err(text.clone()),
+    }
 }
 
 /// Yanked if all artifacts are; the first reason that says something is the release's.
@@ -205,10 +213,10 @@ impl ListedFile<'_> {
     /// The artifact as Weir judges it; `None` if its address or a stated digest cannot be read.
     fn artifact(&self, base: &Option<Url>) -> Option<Artifact> {
         let url = absolute(base, &self.url)?;
+        // PEP 658: beside the file, so before any query.
         let metadata = self.core_metadata.map(|digest| {
-            let mut sibling = url.clone();
-            sibling.set_path(&format!("{}.metadata", url.path()));
-            (String::from(sibling), digest)
+            let (path, query) = url.as_str().split_at(url.as_str().find('?').unwrap_or(url.as_str().len()));
+            (format!("{path}.metadata{query}"), digest)
         });
         let provenance = self.provenance.as_deref().and_then(|address| absolute(base, address)).map(String::from);
         Some(Artifact {

@@ -9,13 +9,11 @@ mod headers;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use weir_core::ecosystem::Versions;
 use weir_core::facts::Finding;
 use weir_core::registry::{Declared, Entry, Expected};
 
-use crate::artifact::{after_package, is_wheel, normal_version};
+use crate::artifact::{after_package, is_wheel, read_version};
 use crate::name::names_package;
-use crate::version::PypiVersions;
 use headers::Headers;
 
 /// Longest `pyproject.toml` or `entry_points.txt` that is read, in bytes.
@@ -158,11 +156,11 @@ fn contradictions(headers: &Headers, file: &str, expected: &Expected<'_>, findin
 
 /// True if two spellings mean one release, also where one is escaped for a file name.
 fn same_version(a: &str, b: &str) -> bool {
-    let canonical = |text: &str| match normal_version(text) {
-        Some(normal) => PypiVersions.canonical(&normal),
-        None => text.trim().to_ascii_lowercase().replace('-', "_"),
-    };
-    canonical(a) == canonical(b)
+    match (read_version(a), read_version(b)) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => a.trim().replace('-', "_").eq_ignore_ascii_case(&b.trim().replace('-', "_")),
+        _ => false,
+    }
 }
 
 /// The licence: an SPDX expression (PEP 639), else the free text, else the classifiers; empty if all these are.

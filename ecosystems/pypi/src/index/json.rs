@@ -56,11 +56,11 @@ fn file(pairs: Pairs<'_>) -> Option<ListedFile<'_>> {
             "filename" => listed.file = text(raw)??,
             "url" => listed.url = without_fragment(text(raw)??),
             "hashes" => listed.hashes = hashes(raw)?,
-            "size" => listed.size = serde_json::from_str(raw.get()).ok()?,
+            "size" => listed.size = size(raw)?,
             "upload-time" => listed.upload_time = text(raw)?,
             "yanked" => listed.yanked = yanked(raw)?,
             "requires-python" => listed.requires_python = text(raw)?,
-            "gpg-sig" => listed.gpg_sig = serde_json::from_str(raw.get()).ok()?,
+            "gpg-sig" => listed.gpg_sig = boolean(raw)?,
             "provenance" => listed.provenance = text(raw)?,
             "core-metadata" => listed.core_metadata = core_metadata(raw)?,
             "dist-info-metadata" | "data-dist-info-metadata" => legacy_metadata = core_metadata(raw)?,
@@ -109,7 +109,22 @@ fn core_metadata(raw: &RawValue) -> Option<Option<Option<Digest>>> {
 
 /// A text or `null`; the outer `None` is for anything else.
 fn text(raw: &RawValue) -> Option<Option<Cow<'_, str>>> {
-    serde_json::from_str::<Option<Text<'_>>>(raw.get()).ok().map(|text| text.map(|Text(text)| text))
+    // A raw value is sound JSON, so between quotes without a backslash stands the text itself.
+    match raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) if !text.contains('\\') => Some(Some(Cow::Borrowed(text))),
+        Some(_) => serde_json::from_str(raw.get()).ok().map(|Text(text)| Some(text)),
+        None => (raw.get() == "null").then_some(None),
+    }
+}
+
+/// A number of bytes or `null`; the outer `None` is for anything else.
+fn size(raw: &RawValue) -> Option<Option<u64>> {
+    if raw.get() == "null" { Some(None) } else { raw.get().parse().ok().map(Some) }
+}
+
+/// A boolean or `null`; the outer `None` is for anything else.
+fn boolean(raw: &RawValue) -> Option<Option<bool>> {
+    if raw.get() == "null" { Some(None) } else { raw.get().parse().ok().map(Some) }
 }
 
 /// The value of a key of the document, interpreted; `None` if it is absent or `null`.

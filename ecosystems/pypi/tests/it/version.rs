@@ -18,7 +18,7 @@ fn shared(path: &str) -> Option<Value> {
         Err(error) => {
             let required = std::env::var("WEIR_REQUIRE").unwrap_or_default();
             assert!(!required.split(',').any(|word| word == "shared"), "{}: {error}", file.display());
-            println!("skipped: {} is not here", file.display());
+            eprintln!("skipped: {} is not here", file.display());
             None
         }
     }
