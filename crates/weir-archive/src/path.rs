@@ -19,9 +19,17 @@ pub(crate) enum Kind {
 /// All paths of an archive.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    all: Vec<(String, Kind)>,
+    all: Vec<Named>,
     picked: Vec<String>,
     bytes: u64,
+}
+
+#[derive(Debug)]
+struct Named {
+    path: String,
+    kind: Kind,
+    /// Equal where the bytes are; `None` where that is not known.
+    content: Option<u64>,
 }
 
 impl Paths {
@@ -63,9 +71,17 @@ impl Paths {
                 notes.add(|| String::from("an entry has no name"));
             }
         } else {
-            self.all.push((path.clone(), kind));
+            self.all.push(Named { path: path.clone(), kind, content: None });
         }
         Ok(path)
+    }
+
+    /// Tells what the bytes are of the entry that was read last. Older cargo packed some files twice; the same file twice
+    /// has one reading.
+    pub(crate) fn content(&mut self, path: &str, content: u64) {
+        if let Some(last) = self.all.last_mut().filter(|last| last.path == path) {
+            last.content = Some(content);
+        }
     }
 
     /// Remembers that this path was picked.
@@ -75,16 +91,18 @@ impl Paths {
 
     /// Notes paths that stand for more than one entry.
     pub(crate) fn finish(mut self, notes: &mut Notes) {
-        self.all.sort_by(|(a, _), (b, _)| by_components(a, b));
+        self.all.sort_by(|a, b| by_components(&a.path, &b.path));
         for pair in self.all.windows(2) {
-            let [(a, a_kind), (b, b_kind)] = pair else { continue };
-            if a == b && (*a_kind != Kind::Directory || *b_kind != Kind::Directory) {
-                notes.add(|| format!("two entries have the path {}", shown(a)));
+            let [a, b] = pair else { continue };
+            let same =
+                a.kind == b.kind && (a.kind == Kind::Directory || (a.content.is_some() && a.content == b.content));
+            if a.path == b.path && !same {
+                notes.add(|| format!("two entries have the path {}", shown(&a.path)));
             }
         }
         // In this order, whatever lies under a path follows it at once.
         let mut leaf: Option<&str> = None;
-        for (path, kind) in &self.all {
+        for Named { path, kind, .. } in &self.all {
             match leaf {
                 Some(above) if path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/')) => {
                     notes.add(|| format!("{} lies under {}, which is not a directory", shown(path), shown(above)));
@@ -95,7 +113,7 @@ impl Paths {
         let picked: HashMap<String, &str> =
             self.picked.iter().map(|path| (path.to_lowercase(), path.as_str())).collect();
         if !picked.is_empty() {
-            for (path, _) in &self.all {
+            for Named { path, .. } in &self.all {
                 if let Some(other) = picked.get(&path.to_lowercase())
                     && other != path
                 {

@@ -3,6 +3,8 @@
 mod extension;
 mod header;
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{ErrorKind, Read};
 
 use self::extension::Pending;
@@ -14,6 +16,9 @@ use crate::{ArchiveError, Limits, Summary};
 
 /// How much is skipped at once: also how far a limit may be overrun before it is seen.
 const SKIP: usize = 64 * 1024;
+
+/// Files up to this many bytes are compared with others of the same path.
+const COMPARED: u64 = 1 << 20;
 
 /// Reads a gzip-compressed tar archive. Calls `visit` with path and bytes of each regular file that `pick` wants.
 pub fn visit_tar_gz<R: Read>(
@@ -59,6 +64,9 @@ fn walk<S: Source>(
         entries: 0,
         links: 0,
         picked: 0,
+        visited: HashSet::new(),
+        // Under a key that the archive's maker cannot know, a hash stands for the bytes.
+        hashing: RandomState::new(),
     };
     tar.entries(pick, visit)?;
     if let Some(oddity) = tar.blocks.oddity()? {
@@ -81,6 +89,8 @@ struct Tar<'a, S> {
     entries: u64,
     links: u64,
     picked: u64,
+    visited: HashSet<(String, Option<u64>)>,
+    hashing: RandomState,
 }
 
 impl<S: Source> Tar<'_, S> {
@@ -167,6 +177,8 @@ impl<S: Source> Tar<'_, S> {
         if header.sparse {
             self.blocks.skip_sparse_maps(header)?;
         }
+        let compared = kind == Kind::File && !meant.sparse && size <= COMPARED;
+        let mut hash = self.hashing.build_hasher();
         if wanted && kind == Kind::File && !meant.sparse {
             self.picked = self.picked.saturating_add(size);
             if size > self.limits.picked_bytes || self.picked > self.limits.picked_total_bytes {
@@ -178,10 +190,24 @@ impl<S: Source> Tar<'_, S> {
                 )));
             }
             let bytes = self.blocks.take(size)?;
+            if compared {
+                bytes.chunks(SKIP).for_each(|chunk| hash.write(chunk));
+            }
             self.paths.pick(&path);
-            visit(&path, bytes);
+            if self.visited.insert((path.clone(), compared.then(|| hash.finish()))) {
+                visit(&path, bytes);
+            }
         } else {
-            self.blocks.skip(size)?;
+            let mut watch = |chunk: &[u8]| {
+                if compared {
+                    hash.write(chunk)
+                }
+            };
+            self.blocks.skip(size, &mut watch)?;
+        }
+        if compared {
+            hash.write_u64(size);
+            self.paths.content(&path, hash.finish());
         }
         Ok(())
     }
@@ -227,8 +253,8 @@ impl<S: Source> Blocks<'_, S> {
         Ok(bytes)
     }
 
-    /// Passes over `size` bytes and the padding after them.
-    fn skip(&mut self, size: u64) -> Result<(), ArchiveError> {
+    /// Passes over `size` bytes and the padding after them; `watch` sees them in parts of [`SKIP`].
+    fn skip(&mut self, size: u64, watch: &mut dyn FnMut(&[u8])) -> Result<(), ArchiveError> {
         if size > self.limits.unpacked_bytes {
             return Err(too_large(self.limits));
         }
@@ -239,6 +265,7 @@ impl<S: Source> Blocks<'_, S> {
             if fill(&mut self.source, self.limits, &mut self.unpacked, part)? < length {
                 return Err(ends_within());
             }
+            watch(part);
             left -= length as u64;
         }
         self.padding(size)
