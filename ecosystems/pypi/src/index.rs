@@ -1,6 +1,6 @@
 //! The index: what upstream says about a package, and the page that a client gets.
 //!
-//! Upstream speaks JSON (PEP 691) or HTML (PEP 503). Both are read into one [`Listing`], which borrows from the document and
+//! Upstream speaks JSON (PEP 691) or HTML (PEP 503). Both are read into one `Listing`, which borrows from the document and
 //! keeps what it does not understand; from a listing come the [`Index`] that Weir judges and the page that it serves.
 
 mod html;

@@ -204,14 +204,14 @@ fn metadata_is_offered_under_either_name_and_the_new_one_counts() {
 #[test]
 fn a_page_may_have_so_many_files_and_no_more() {
     let page = |count: usize| {
-        let file = r#"{"filename":"example-1.tar.gz","url":"x"},"#.repeat(count);
+        let file = r#"{"filename":"a","url":"x"},"#.repeat(count);
         format!(r#"{{"files": [{}]}}"#, file.trim_end_matches(','))
     };
     let limit = weir_pypi::index::MAX_FILES;
-    assert_eq!(parse("application/json", &page(limit)).unwrap().releases.len(), 1);
+    assert_eq!(parse("application/json", &page(limit)).unwrap().releases.len(), 0);
     assert!(parse("application/json", &page(limit + 1)).unwrap_err().problem.contains("more than 100000 files"));
-    assert!(parse("text/html", &"<a href=example-1.tar.gz>".repeat(limit)).is_ok());
-    assert!(parse("text/html", &"<a href=example-1.tar.gz>".repeat(limit + 1)).is_err());
+    assert!(parse("text/html", &"<a href=a>".repeat(limit)).is_ok());
+    assert!(parse("text/html", &"<a href=a>".repeat(limit + 1)).is_err());
 }
 
 #[test]

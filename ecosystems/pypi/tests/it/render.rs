@@ -279,7 +279,7 @@ fn a_large_page_is_rendered_within_its_budget() {
             work();
             started.elapsed()
         };
-        (0..5).map(run).min().unwrap()
+        (0..if cfg!(debug_assertions) { 1 } else { 5 }).map(run).min().unwrap()
     };
     let index = ECOSYSTEM.registry.parse(&package, &documents).unwrap();
     let releases = all_allowed(&index);
