@@ -138,6 +138,11 @@ impl Index {
         &self.stats
     }
 
+    /// Its bytes, as they stand in the file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Number of bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()

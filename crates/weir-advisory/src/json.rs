@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 /// `text` without insignificant white space, so that the same record has the same digest however it was laid out. What
 /// is no valid JSON comes out as something else that is no valid JSON.
-pub(crate) fn minified(text: &[u8]) -> Cow<'_, [u8]> {
+pub fn minified(text: &[u8]) -> Cow<'_, [u8]> {
     let mut out: Option<Vec<u8>> = None;
     let mut start = 0;
     let mut at = 0;

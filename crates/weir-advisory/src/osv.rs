@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
 use weir_core::{Digest, Timestamp};
 
-use crate::json::minified;
+pub use crate::json::minified;
 
 /// Most bytes that a record may have.
 pub const MAX_RECORD: usize = 16 << 20;

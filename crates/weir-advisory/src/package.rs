@@ -151,6 +151,14 @@ impl PackageAdvisories {
         out
     }
 
+    /// Every vulnerability that any version has, as if all that is known of it applied.
+    pub fn all(&self) -> Vec<Arc<Vulnerability>> {
+        self.clusters
+            .iter()
+            .map(|cluster| cluster.vulnerability(&(cluster.first..).take(cluster.entries.len()).collect::<Vec<_>>()))
+            .collect()
+    }
+
     /// Advisories that could not be judged, with the reasons.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable

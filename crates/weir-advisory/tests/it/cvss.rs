@@ -19,8 +19,7 @@ fn scores_are_those_of_the_reference_tables() {
     assert!(tables.len() >= 10, "{tables:?}");
     for table in tables {
         let name = table.file_name().unwrap().to_str().unwrap().to_owned();
-        let entries: Vec<(String, Vec<Option<f64>>)> =
-            serde_json::from_slice(&std::fs::read(&table).unwrap()).unwrap();
+        let entries: Vec<(String, Vec<Option<f64>>)> = serde_json::from_slice(&std::fs::read(&table).unwrap()).unwrap();
         let before = wrong.len();
         let count = entries.len();
         for (vector, scores) in entries {

@@ -1,4 +1,10 @@
 //! The reference tables and the real advisories of `../shared`, and whole ways through the crate.
 
 mod cvss;
+mod data;
 mod shared;
+
+use weir_core::Ecosystems;
+
+/// The ecosystems that have a registry.
+const ECOSYSTEMS: Ecosystems = Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM]);

@@ -1,0 +1,53 @@
+//! How do records get into the store?
+
+use std::path::Path;
+
+use weir_store::FeedRow as Row;
+
+use crate::report::Read;
+use crate::store_batches::{Source, Taken};
+use crate::{CVE, EPSS, Feeds, FeedsError, ImportReport, KEV};
+
+impl Feeds {
+    /// Reads a file or directory ([`weir_advisory::read`] tells what it may be), stores every record that differs from
+    /// what is here, and makes the index anew. What cannot be read is in the report; the rest is in. The same import again
+    /// changes nothing.
+    pub async fn import(&self, path: &Path) -> Result<ImportReport, FeedsError> {
+        let _writing = self.writing.lock().await;
+        let Taken { read, stored, older } = self.take_in(path, Source::Files).await?;
+        let mut report = ImportReport { read: Read::from(&read), stored, older, index: None };
+        let mut confirmed: Vec<&str> = read.ecosystems.keys().map(String::as_str).collect();
+        confirmed.retain(|name| !name.is_empty());
+        confirmed.extend(
+            [(read.cve, CVE), (read.kev, KEV), (read.epss, EPSS)]
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(_, name)| name),
+        );
+        if confirmed.is_empty() {
+            return Ok(report);
+        }
+        for name in confirmed {
+            self.confirm(name).await?;
+        }
+        report.index = Some(self.rebuild(&mut []).await?);
+        Ok(report)
+    }
+
+    /// Notes that a feed's data is of now. Where a sync goes on stays as it was.
+    pub(crate) async fn confirm(&self, name: &str) -> Result<(), FeedsError> {
+        let before = self.store.feed(name).await?;
+        let row = match before {
+            Some(row) => Row { as_of: Some(self.clock.now()), error: None, ..row },
+            None => Row {
+                name: name.to_owned(),
+                as_of: Some(self.clock.now()),
+                cursor: None,
+                etag: None,
+                records: 0,
+                error: None,
+            },
+        };
+        Ok(self.store.set_feed(&row).await?)
+    }
+}
