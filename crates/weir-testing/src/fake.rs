@@ -11,18 +11,30 @@ use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{cargo, npm, pypi};
 
 mod respond;
+#[cfg(feature = "tls")]
+mod tls;
 
 /// Registry, file server and troublemaker on a port of 127.0.0.1. Stops when it is dropped.
 pub struct FakeUpstream {
     address: SocketAddr,
+    wrap: Wrap,
     state: Arc<State>,
     server: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a connection is wrapped in.
+#[derive(Clone)]
+enum Wrap {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(tls::Identity),
 }
 
 /// What the connections see.
@@ -205,16 +217,40 @@ impl From<Vec<u8>> for FakeResponse {
 impl FakeUpstream {
     /// Starts one without any routes: it answers 404.
     pub async fn start() -> Self {
+        Self::begin(Wrap::Plain).await
+    }
+
+    /// Starts one that speaks https, with a certificate that only [`FakeUpstream::authority_pem`] vouches for.
+    #[cfg(feature = "tls")]
+    pub async fn start_tls() -> Self {
+        Self::begin(Wrap::Tls(tls::Identity::new())).await
+    }
+
+    async fn begin(wrap: Wrap) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State::default());
-        let server = tokio::spawn(serve(listener, Arc::clone(&state)));
-        Self { address, state, server: Mutex::new(Some(server)) }
+        let server = tokio::spawn(serve(listener, wrap.clone(), Arc::clone(&state)));
+        Self { address, wrap, state, server: Mutex::new(Some(server)) }
     }
 
-    /// `http://127.0.0.1:PORT`, without a trailing slash.
+    /// The certificate to trust, for a `ca_bundle`.
+    #[cfg(feature = "tls")]
+    pub fn authority_pem(&self) -> &str {
+        match &self.wrap {
+            Wrap::Tls(identity) => identity.authority_pem(),
+            Wrap::Plain => panic!("this fake upstream does not speak https"),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = match self.wrap {
+            Wrap::Plain => "http",
+            #[cfg(feature = "tls")]
+            Wrap::Tls(_) => "https",
+        };
+        format!("{scheme}://{}", self.address)
     }
 
     /// `127.0.0.1:PORT`: what to put into an upstream's `hosts`.
@@ -281,7 +317,7 @@ impl FakeUpstream {
             return;
         }
         let listener = TcpListener::bind(self.address).await.expect("the port was taken by another process");
-        *lock(&self.server) = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
+        *lock(&self.server) = Some(tokio::spawn(serve(listener, self.wrap.clone(), Arc::clone(&self.state))));
     }
 
     /// Answers everything with 503, or no longer.
@@ -361,19 +397,31 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
+async fn serve(listener: TcpListener, wrap: Wrap, state: Arc<State>) {
     // Dropped with this task, and the connections with it.
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
-        let state = Arc::clone(&state);
+        let (wrap, state) = (wrap.clone(), Arc::clone(&state));
         connections.spawn(async move {
-            let service = service_fn(|request| handle(Arc::clone(&state), request));
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            match wrap {
+                Wrap::Plain => converse(stream, state).await,
+                #[cfg(feature = "tls")]
+                Wrap::Tls(identity) => {
+                    if let Ok(stream) = identity.accept(stream).await {
+                        converse(stream, state).await;
+                    }
+                }
+            }
         });
         while connections.try_join_next().is_some() {}
     }
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<State>) {
+    let service = service_fn(|request| handle(Arc::clone(&state), request));
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn handle(

@@ -16,6 +16,7 @@
 //! | [`fake`] | how does an upstream answer, and how does it misbehave? |
 //! | [`artifact`] | how are real artifacts made in memory? |
 //! | [`pypi`], [`npm`], [`cargo`] | how is a small registry set up? |
+//! | [`skip`] | what happens where something that a test needs is absent? |
 //! | [`s3`] | where do blobs go in a test? (feature `s3`) |
 //!
 //! Everything here panics where a test should fail.
@@ -28,6 +29,7 @@ pub mod npm;
 pub mod pypi;
 #[cfg(feature = "s3")]
 pub mod s3;
+pub mod skip;
 mod tar;
 
 pub use fake::{FakeResponse, FakeUpstream, Fault, Seen};

@@ -3,6 +3,7 @@
 
 mod documents;
 mod downloads;
+mod encryption;
 mod redirects;
 mod settings;
 mod trouble;
