@@ -19,22 +19,13 @@ impl Judgement {
         let refused = facts.releases.get(release)?;
         let allowed = &self.allowed.get_or_init(|| self.allowed(facts)).0;
         let key = |index: usize| facts.releases.get(index).and_then(|release| release.key.as_ref());
-        let Some(own) = &refused.key else { return allowed.last().copied() };
+        let Some(own) = &refused.key else { return allowed.iter().rev().copied().find(|index| *index != release) };
         let above = allowed.partition_point(|index| key(*index) <= Some(own));
-        let line = |version: &str| facts.ecosystem.versions.major_line(version);
-        let own_line = line(&refused.version);
-        let same_line = own_line.and_then(|own_line| {
-            allowed[above..].iter().find(|index| {
-                facts
-                    .releases
-                    .get(**index)
-                    .and_then(|release| line(&release.version))
-                    .is_some_and(|line| line == own_line)
-            })
-        });
-        // An allowed release of the same precedence (another build of the same version) comes before older ones.
-        let below = allowed[..above].iter().rev();
-        same_line.or_else(|| allowed[above..].first()).or_else(|| below.into_iter().next()).copied()
+        // The versions of a major line are neighbours in the order, so where the line has one above, it is the first.
+        // Below, an allowed release of the same precedence (another build of the version) comes before older ones; some
+        // other file of the refused release may be served, but that is no other version to take.
+        let below = || allowed[..above].iter().rev().find(|index| **index != release);
+        allowed.get(above).or_else(below).copied()
     }
 
     fn allowed(&self, facts: &PackageFacts) -> Allowed {

@@ -143,9 +143,13 @@ impl Listed {
             Some(Term::License(license)) if license.or_later => {
                 return Err(format!("did you mean `{}-or-later`?", license.id));
             }
-            Some(Term::License(license)) => return Err(format!("did you mean `{}`?", license.id)),
+            Some(Term::License(license)) => return Err(format!("did you mean `{}`?", spdx_ids::current(license.id))),
             Some(Term::OneOf(licenses)) => {
-                let ids = licenses.iter().map(|license| format!("`{}`", license.id)).collect::<Vec<_>>().join(", ");
+                let ids = licenses
+                    .iter()
+                    .map(|license| format!("`{}`", spdx_ids::current(license.id)))
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 return Err(format!("name each that you mean: {ids}"));
             }
             _ => {}
@@ -240,7 +244,8 @@ impl Set {
                 Listed::Reference(_) => false,
             })
         };
-        let what = exception.map_or_else(|| id.to_owned(), |exception| format!("{id} WITH {}", quote(exception)));
+        let name = spdx_ids::current(id);
+        let what = exception.map_or_else(|| name.to_owned(), |exception| format!("{name} WITH {}", quote(exception)));
         let verdict = |outcome, cause| Verdict { outcome, what: what.clone(), cause };
         let allow = self.allow.as_deref();
         // What names the exception is the closer word, so it is heard before what names the licence alone.

@@ -24,7 +24,7 @@ fn key(text: &str) -> String {
     let mut key = String::new();
     for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '.') {
         let word = word.to_ascii_lowercase();
-        if matches!(word.as_str(), "the" | "license" | "licence" | "licenses" | "version" | "ver") {
+        if matches!(word.as_str(), "the" | "license" | "licence" | "licenses" | "version" | "ver" | "any") {
             continue;
         }
         let word = match word.strip_prefix('v') {

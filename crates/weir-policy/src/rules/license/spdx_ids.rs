@@ -66,6 +66,12 @@ pub(crate) fn split(id: &'static str) -> (&'static str, bool) {
     }
 }
 
+/// The id under which the list has this very version today: `GPL-2.0-only` for `GPL-2.0`.
+pub(crate) fn current(id: &'static str) -> &'static str {
+    let only = |other: &&'static str| other.strip_suffix("-only") == Some(id);
+    all().find(only).unwrap_or(id)
+}
+
 /// The versions of a licence's family from its own on: `GPL-2.0` has `GPL-2.0` and `GPL-3.0`.
 pub(crate) fn from_version(id: &'static str) -> Vec<&'static str> {
     let Some((family, from)) = version(id) else { return vec![id] };
