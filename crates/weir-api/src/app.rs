@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::response::Response;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::json;
 use tracing::Instrument;
@@ -54,7 +55,8 @@ impl App {
     }
 
     async fn route(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> Response {
-        let path = request.uri().path();
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
         match path {
             "/healthz" => return text(StatusCode::OK, "ok\n"),
             "/readyz" => {
@@ -65,7 +67,7 @@ impl App {
             "/static/weir.css" => return with(StatusCode::OK, "text/css; charset=utf-8", page::STYLE.to_owned()),
             _ => {}
         }
-        let caller = match self.access.caller(request.headers(), peer).await {
+        let caller = match self.access.caller(&head.headers, peer).await {
             Ok(caller) => caller,
             Err(denied) => return self.denied(&denied),
         };
@@ -76,9 +78,9 @@ impl App {
                 let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 with(StatusCode::OK, content_type, self.gateway.metrics().render())
             }
-            "d" => self.decision(rest, &request, &caller).await,
-            "api" => self.api(rest, &request, &caller).await,
-            _ => self.gateway.handle(request, &caller.principal).await,
+            "d" => self.decision(rest, &head, &caller).await,
+            "api" => self.api(rest, &head, &caller).await,
+            _ => self.gateway.handle(Request::from_parts(head, body), &caller.principal).await,
         }
     }
 
@@ -94,13 +96,13 @@ impl App {
         response
     }
 
-    async fn decision(&self, id: &str, request: &Request<Body>, caller: &Caller) -> Response {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    async fn decision(&self, id: &str, head: &Parts, caller: &Caller) -> Response {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "a decision can only be read\n");
         }
         let known = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
         let row = if known { self.gateway.store().decision(id).await } else { Ok(None) };
-        let form = Form::of(request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+        let form = Form::of(head.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
         match row {
             Err(error) => {
                 tracing::error!(error = %error, "a decision cannot be read");
@@ -122,9 +124,9 @@ impl App {
         }
     }
 
-    async fn api(self: &Arc<Self>, path: &str, request: &Request<Body>, caller: &Caller) -> Response {
-        match (request.method(), path) {
-            (&Method::GET, "v1/explain") => self.explain(request.uri().query().unwrap_or_default(), caller).await,
+    async fn api(self: &Arc<Self>, path: &str, head: &Parts, caller: &Caller) -> Response {
+        match (&head.method, path) {
+            (&Method::GET, "v1/explain") => self.explain(head.uri.query().unwrap_or_default(), caller).await,
             _ => api_problem(StatusCode::NOT_FOUND, "not found", "the API has no such address or method"),
         }
     }

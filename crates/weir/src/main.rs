@@ -1,1 +1,52 @@
-fn main() {}
+//! Weir: one gate for open source.
+//!
+//! | Module | Answers |
+//! |---|---|
+//! | [`ecosystems`] | which ecosystems are there? |
+//! | [`cli`] | what can be asked on the command line? |
+//! | [`config`] | what is set, and by whom? |
+//! | [`data`] | where does Weir keep what it has? |
+//! | [`wiring`] | how do the parts become a gate? |
+//! | [`serve`] | how does it run? |
+//! | [`watch`] | what does a running Weir look after? |
+//! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
+//! | [`output`] | how does it talk to a terminal? |
+
+mod admin;
+mod cli;
+mod config;
+mod data;
+mod ecosystems;
+mod explain;
+mod feeds;
+mod output;
+mod policy;
+mod serve;
+mod watch;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(cli.run());
+            // Work that nobody waits for any more must not hold up the end.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            result
+        }
+        Err(error) => Err(anyhow::anyhow!("the runtime cannot be started: {error}")),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            // 2: Weir could not tell. 1 is kept for refusals.
+            ExitCode::from(2)
+        }
+    }
+}

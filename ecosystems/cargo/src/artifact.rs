@@ -83,7 +83,7 @@ pub fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -> Decla
             format!("{file} is of version `{}`, and its {MANIFEST} says `{version}`", expected.version),
         );
     }
-    out.license = Some((license(package), String::from(MANIFEST)));
+    out.license = Some((license(package), format!("{MANIFEST} in {file}")));
     out.said = said(&table, package, find(BUILD_SCRIPT).is_some());
     if let Some(commit) = find(COMMIT).and_then(|entry| serde_json::from_slice::<Value>(&entry.bytes).ok()) {
         out.said.insert(String::from("vcs"), vcs(&commit));

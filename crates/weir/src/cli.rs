@@ -1,0 +1,87 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{admin, config, explain, feeds, policy, serve};
+
+/// One gate for open source: serves only what policy allows, and says why.
+#[derive(Parser, Debug)]
+#[command(name = "weir", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    pub place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where Weir keeps what it has and what it is told. The same for every command.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Directory for everything that Weir keeps.
+    #[arg(long, global = true, env = "WEIR_DATA", value_name = "DIR", default_value = "weir-data")]
+    pub data: PathBuf,
+    /// Configuration [default: weir.toml in the data directory, if there is one].
+    #[arg(long, global = true, env = "WEIR_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Policy [default: policy.toml in the data directory].
+    #[arg(long, global = true, env = "WEIR_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the gate.
+    Serve(serve::Arguments),
+    /// Say what a stage decides on a release, and why.
+    Explain(explain::Arguments),
+    /// Bring in advisories and see how old they are.
+    #[command(subcommand)]
+    Feeds(feeds::Command),
+    /// Check the policy and read about its rules.
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// See what is configured.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Make and take back access tokens.
+    #[command(subcommand)]
+    Admin(admin::Command),
+}
+
+/// How results are printed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}
+
+impl Cli {
+    /// Runs the command.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let place = self.place;
+        match self.command {
+            Command::Serve(arguments) => serve::run(&place, &arguments).await,
+            Command::Explain(arguments) => explain::run(&place, &arguments).await,
+            Command::Feeds(command) => feeds::run(&place, &command).await,
+            Command::Policy(command) => policy::run(&place, &command),
+            Command::Config(command) => config::run(&place, &command),
+            Command::Admin(command) => admin::run(&place, &command).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

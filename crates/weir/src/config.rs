@@ -1,0 +1,297 @@
+//! What is set, and by whom: `weir.toml`, then `WEIR_…` variables, then flags.
+//!
+//! A variable's name is the key with `__` between its parts: `WEIR_UPSTREAM__PYPI__URL` is `[upstream.pypi] url`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use serde::Deserialize;
+use toml::{Table, Value};
+use weir_upstream::{Secret, UpstreamConfig};
+
+use crate::cli::Place;
+use crate::{ecosystems, output};
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Print every setting with its origin; secrets stay hidden.
+    Show,
+}
+
+/// Everything that can be set.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Config {
+    pub server: Server,
+    pub store: Store,
+    pub blobs: Blobs,
+    pub upstream: BTreeMap<String, UpstreamSection>,
+    pub feeds: FeedsSection,
+    pub retention: Retention,
+    pub log: Log,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Server {
+    /// Address and port; port 0 picks a free one.
+    pub listen: String,
+    /// The address that clients use, if it is another.
+    pub public_url: Option<String>,
+    /// Memory for pages and facts, in MiB.
+    pub memory_mib: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { listen: String::from("127.0.0.1:8484"), public_url: None, memory_mib: 96 }
+    }
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Store {
+    /// `postgres://…`; without it, SQLite in the data directory.
+    pub url: Option<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Blobs {
+    /// An S3 endpoint; without it, files in the data directory.
+    pub s3: Option<S3>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct S3 {
+    pub endpoint: Option<String>,
+    pub bucket: String,
+    #[serde(default)]
+    pub prefix: String,
+    pub region: Option<String>,
+    pub key: Option<String>,
+    pub secret: Option<String>,
+}
+
+#[derive(Deserialize, Debug, Default, Clone)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UpstreamSection {
+    pub url: Option<String>,
+    pub hosts: Option<Vec<String>>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub token: Option<String>,
+    pub ca_bundle: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FeedsSection {
+    /// Bring in advisories by schedule while serving.
+    pub sync: bool,
+    /// Hours between two times.
+    pub interval_hours: u64,
+    pub osv_url: Option<String>,
+    /// Empty: off.
+    pub kev_url: Option<String>,
+    /// Empty: off.
+    pub epss_url: Option<String>,
+}
+
+impl Default for FeedsSection {
+    fn default() -> Self {
+        Self { sync: true, interval_hours: 1, osv_url: None, kev_url: None, epss_url: None }
+    }
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Retention {
+    /// Days for which upstream documents that are no longer current are kept.
+    pub documents_days: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { documents_days: 365 }
+    }
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: String,
+    /// `error`, `warn`, `info`, `debug`, or directives such as `weir_upstream=debug`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: String::from("text"), level: String::from("info") }
+    }
+}
+
+/// A configuration with the origin of each key that was set.
+pub struct Loaded {
+    pub config: Config,
+    origins: BTreeMap<String, (String, String)>,
+}
+
+/// Runs `weir config …`.
+pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
+    let Command::Show = command;
+    let loaded = load(place)?;
+    for (key, (value, origin)) in &loaded.origins {
+        output::line(format!("{key} = {value}  # {origin}"));
+    }
+    let flag = |name: &str, value: String| output::line(format!("{name} = {value}"));
+    flag("data", place.data.display().to_string());
+    flag("policy", place.policy.clone().unwrap_or_else(|| place.data.join("policy.toml")).display().to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration.
+pub fn load(place: &Place) -> anyhow::Result<Loaded> {
+    let mut origins = BTreeMap::new();
+    let mut table = Table::new();
+    defaults(&mut origins);
+    let file = match &place.config {
+        Some(file) => Some(file.clone()),
+        None => Some(place.data.join("weir.toml")).filter(|file| file.exists()),
+    };
+    if let Some(file) = &file {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("the configuration `{}` cannot be read", file.display()))?;
+        // Checked by itself first, so that a mistake is told with the line of the file.
+        let _: Config = toml::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("the configuration `{}` does not check\n\n{error}", file.display()))?;
+        table = toml::from_str(&text).with_context(|| format!("`{}` is not TOML", file.display()))?;
+        leaves("", &Value::Table(table.clone()), &mut |key, value| {
+            origins.insert(key.to_owned(), (shown(key, value), file.display().to_string()));
+        });
+    }
+    let mut variables: Vec<_> =
+        std::env::vars().filter(|(name, _)| name.starts_with("WEIR_") && name.contains("__")).collect();
+    variables.sort();
+    for (name, value) in variables {
+        let path: Vec<String> =
+            name["WEIR_".len()..].split("__").map(|part| part.to_ascii_lowercase().replace('_', "-")).collect();
+        let value = typed(&value);
+        origins.insert(path.join("."), (shown(&path.join("."), &value), format!("${name}")));
+        set(&mut table, &path, value).with_context(|| format!("the variable {name} does not fit"))?;
+    }
+    let config: Config = Value::Table(table)
+        .try_into()
+        .map_err(|error| anyhow::anyhow!("the configuration does not check (variables included): {error}"))?;
+    check(&config, file.as_deref())?;
+    Ok(Loaded { config, origins })
+}
+
+fn check(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
+    let place = file.map_or_else(|| String::from("the configuration"), |file| format!("`{}`", file.display()));
+    for id in config.upstream.keys() {
+        if ecosystems::ALL.by_id(id).is_none() {
+            let known: Vec<_> = ecosystems::ALL.iter().map(|ecosystem| ecosystem.id).collect();
+            bail!("{place}: [upstream.{id}] names no ecosystem; there are {}", known.join(", "));
+        }
+    }
+    if !matches!(config.log.format.as_str(), "text" | "json") {
+        bail!("{place}: [log] format is `{}`; expected `text` or `json`", config.log.format);
+    }
+    if config.feeds.interval_hours == 0 {
+        bail!("{place}: [feeds] interval-hours is 0; expected 1 or more, or `sync = false` to switch it off");
+    }
+    Ok(())
+}
+
+fn defaults(origins: &mut BTreeMap<String, (String, String)>) {
+    let server = Server::default();
+    let feeds = FeedsSection::default();
+    let log = Log::default();
+    let mut put = |key: &str, value: String| origins.insert(key.to_owned(), (value, String::from("default")));
+    put("server.listen", format!("\"{}\"", server.listen));
+    put("server.memory-mib", server.memory_mib.to_string());
+    put("feeds.sync", feeds.sync.to_string());
+    put("feeds.interval-hours", feeds.interval_hours.to_string());
+    put("retention.documents-days", Retention::default().documents_days.to_string());
+    put("log.format", format!("\"{}\"", log.format));
+    put("log.level", format!("\"{}\"", log.level));
+    for ecosystem in ecosystems::ALL.iter() {
+        put(&format!("upstream.{}.url", ecosystem.id), format!("\"{}\"", ecosystem.upstream.url));
+    }
+}
+
+fn leaves(prefix: &str, value: &Value, each: &mut dyn FnMut(&str, &Value)) {
+    match value {
+        Value::Table(table) => {
+            for (key, value) in table {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                leaves(&key, value, each);
+            }
+        }
+        other => each(prefix, other),
+    }
+}
+
+/// A value as it may be shown: secrets are not.
+fn shown(key: &str, value: &Value) -> String {
+    let secret = key.rsplit('.').next().is_some_and(|last| matches!(last, "password" | "token" | "secret"))
+        || (key == "store.url" && value.as_str().is_some_and(|url| url.contains('@')));
+    if secret { String::from("\"****\"") } else { value.to_string() }
+}
+
+fn typed(text: &str) -> Value {
+    text.parse::<bool>()
+        .map(Value::Boolean)
+        .or_else(|_| text.parse::<i64>().map(Value::Integer))
+        .unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn set(table: &mut Table, path: &[String], value: Value) -> anyhow::Result<()> {
+    let Some((first, rest)) = path.split_first() else { bail!("it names no key") };
+    if rest.is_empty() {
+        table.insert(first.clone(), value);
+        return Ok(());
+    }
+    let entry = table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new()));
+    match entry {
+        Value::Table(table) => set(table, rest, value),
+        _ => bail!("`{first}` is a value, not a table"),
+    }
+}
+
+/// A secret as configured: `env:NAME`, `file:PATH`, or the secret itself.
+pub fn secret(text: &str) -> anyhow::Result<Secret> {
+    if let Some(name) = text.strip_prefix("env:") {
+        let value = std::env::var(name).with_context(|| format!("the secret env:{name} cannot be read"))?;
+        return Ok(Secret::new(value));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let value = std::fs::read_to_string(path).with_context(|| format!("the secret file:{path} cannot be read"))?;
+        return Ok(Secret::new(value.trim_end()));
+    }
+    Ok(Secret::new(text))
+}
+
+/// The upstream of an ecosystem as configured.
+pub fn upstream(config: &Config, ecosystem: &weir_core::Ecosystem) -> anyhow::Result<UpstreamConfig> {
+    let section = config.upstream.get(ecosystem.id).cloned().unwrap_or_default();
+    let default_hosts = || ecosystem.upstream.hosts.iter().map(|host| (*host).to_owned()).collect();
+    // The file hosts of the public registry belong to its address: another address brings its own.
+    let hosts = section.hosts.unwrap_or_else(|| if section.url.is_none() { default_hosts() } else { Vec::new() });
+    let url = section.url.unwrap_or_else(|| ecosystem.upstream.url.to_owned());
+    Ok(UpstreamConfig {
+        url: ecosystem.registry.upstream_base(&url),
+        hosts,
+        username: section.username,
+        password: section.password.as_deref().map(secret).transpose()?,
+        token: section.token.as_deref().map(secret).transpose()?,
+        ca_bundle: section.ca_bundle,
+        ..UpstreamConfig::default()
+    })
+}

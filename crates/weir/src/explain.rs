@@ -1,0 +1,183 @@
+//! `weir explain`: what a stage decides on a release, and why.
+
+use std::io::{BufRead, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use clap::Args;
+use serde_json::Value;
+use weir_core::{Ecosystem, PackageName, Purl};
+use weir_policy::Policy;
+use weir_upstream::{Secret, Upstream, UpstreamConfig};
+
+use crate::cli::{Format, Place};
+use crate::wiring::Opened;
+use crate::{ecosystems, output};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// A release as a package URL (pkg:pypi/django@4.2.30), or just a name.
+    #[arg(value_name = "PURL")]
+    subject: String,
+    /// The stage that decides.
+    #[arg(long, default_value = "dev")]
+    stage: String,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Use only what is kept, and ask no upstream.
+    #[arg(long)]
+    offline: bool,
+    /// Ask a running Weir instead of opening the data directory.
+    #[arg(long, env = "WEIR_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The token for it.
+    #[arg(long, env = "WEIR_TOKEN", hide_env_values = true, value_name = "TOKEN", requires = "server")]
+    token: Option<String>,
+}
+
+/// Runs `weir explain`.
+pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (ecosystem, package, version) = subject(&arguments.subject)?;
+    let purl = Purl::new(ecosystem, &package, version.as_deref());
+    let explanation = match &arguments.server {
+        Some(server) => ask(server, arguments, &purl).await?,
+        None => decide(place, arguments, ecosystem, &package, version.as_deref()).await?,
+    };
+    match arguments.format {
+        Format::Json => output::line(serde_json::to_string_pretty(&explanation)?),
+        Format::Human => print(&explanation),
+    }
+    let refused = matches!(text(&explanation, "effective"), "block" | "quarantine")
+        || (text(&explanation, "mode") != "observe"
+            && matches!(text(&explanation, "decision"), "block" | "quarantine"));
+    Ok(ExitCode::from(u8::from(refused)))
+}
+
+/// What is asked about. A bare name may be a package of several ecosystems: then the person says which.
+fn subject(text: &str) -> anyhow::Result<(&'static Ecosystem, PackageName, Option<String>)> {
+    if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkg:")) {
+        let purl = Purl::parse(text)?;
+        let (ecosystem, package) = purl.package(ecosystems::ALL)?;
+        return Ok((ecosystem, package, purl.version));
+    }
+    // `name@version` and `name==version` are what people type; an npm scope begins with `@` itself.
+    let (name, version) = match text
+        .split_once("==")
+        .or_else(|| text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| (&text[..at], &text[at + 1..])))
+    {
+        Some((name, version)) => (name, Some(version.to_owned())),
+        None => (text, None),
+    };
+    let candidates: Vec<_> =
+        ecosystems::ALL.iter().filter_map(|ecosystem| Some((ecosystem, ecosystem.names.parse(name).ok()?))).collect();
+    let choices: Vec<_> = candidates
+        .iter()
+        .map(|(ecosystem, package)| Purl::new(ecosystem, package, version.as_deref()).to_string())
+        .collect();
+    let chosen = match candidates.len() {
+        0 => bail!("`{name}` is no package name in any ecosystem of this Weir"),
+        1 => 0,
+        _ if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => choose(name, &choices)?,
+        _ => bail!("which `{name}`? Say one of\n  {}", choices.join("\n  ")),
+    };
+    let (ecosystem, package) = candidates.into_iter().nth(chosen).context("there is no such choice")?;
+    Ok((ecosystem, package, version))
+}
+
+fn choose(name: &str, choices: &[String]) -> anyhow::Result<usize> {
+    output::note(format!("which `{name}`?"));
+    for (at, choice) in choices.iter().enumerate() {
+        output::note(format!("  {}  {choice}", at + 1));
+    }
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("no answer could be read")?;
+    match answer.trim().parse::<usize>() {
+        Ok(number) if (1..=choices.len()).contains(&number) => Ok(number - 1),
+        _ => bail!("`{}` is none of 1 to {}", answer.trim(), choices.len()),
+    }
+}
+
+async fn decide(
+    place: &Place,
+    arguments: &Arguments,
+    ecosystem: &'static Ecosystem,
+    package: &PackageName,
+    version: Option<&str>,
+) -> anyhow::Result<Value> {
+    let opened = Opened::open(place, true).await?;
+    let path = opened.data.policy(place);
+    let policy = if path.exists() || place.policy.is_some() {
+        crate::policy::read(&path)?
+    } else {
+        crate::policy::parse(&path, Policy::default_text())?
+    };
+    let feeds = opened.feeds().await?;
+    let public_url =
+        opened.config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", opened.config.server.listen));
+    let gateway = opened.gateway(Arc::new(policy), &feeds, public_url, !arguments.offline).await?;
+    let explanation = gateway.explain(&arguments.stage, ecosystem, package, version).await?;
+    gateway.flush().await;
+    Ok(serde_json::to_value(explanation)?)
+}
+
+async fn ask(server: &str, arguments: &Arguments, purl: &Purl) -> anyhow::Result<Value> {
+    let config = UpstreamConfig {
+        url: server.to_owned(),
+        token: arguments.token.as_deref().map(Secret::new),
+        ..UpstreamConfig::default()
+    };
+    let upstream = Upstream::new(&config).context("--server cannot be used")?;
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let path = format!("api/v1/explain?purl={}&stage={}", encode(&purl.to_string()), encode(&arguments.stage));
+    let answer = upstream.forward(http::Method::GET, &path, Bytes::new(), None).await?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    if answer.status != 200 {
+        let detail = body
+            .get("detail")
+            .and_then(Value::as_str)
+            .map_or_else(|| String::from_utf8_lossy(&answer.body).trim().chars().take(300).collect(), str::to_owned);
+        bail!("{server} answered {}: {detail}", answer.status);
+    }
+    Ok(body)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn print(explanation: &Value) {
+    let decision = text(explanation, "decision");
+    let colour = match decision {
+        "block" => "\u{1b}[1;31m",
+        "quarantine" | "warn" => "\u{1b}[1;33m",
+        _ => "\u{1b}[1;32m",
+    };
+    let observed = if text(explanation, "effective") == decision { "" } else { " (only observed)" };
+    output::line(format!(
+        "{} in stage {}: {colour}{decision}\u{1b}[0m{observed}",
+        text(explanation, "purl"),
+        text(explanation, "stage"),
+    ));
+    for reason in explanation.get("reasons").and_then(Value::as_array).into_iter().flatten() {
+        output::line(format!(
+            "  {:<10} {}: {}",
+            text(reason, "outcome"),
+            text(reason, "rule"),
+            text(reason, "message")
+        ));
+        if let Some(waived) = reason.get("waived").filter(|waived| !waived.is_null()) {
+            output::line(format!("             waived until {}: {}", text(waived, "until"), text(waived, "reason")));
+        }
+    }
+    if matches!(decision, "block" | "quarantine") {
+        match explanation.get("install").and_then(Value::as_str) {
+            Some(install) => output::line(format!("  instead    {install}")),
+            None => output::line("  no version of it is allowed in this stage"),
+        }
+    }
+    output::line(format!("  decision   {}", text(explanation, "id")));
+}

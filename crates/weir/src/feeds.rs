@@ -1,0 +1,102 @@
+//! `weir feeds …`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::json;
+use weir_core::Timestamp;
+use weir_feeds::Feeds;
+
+use crate::cli::{Format, Place};
+use crate::output;
+use crate::wiring::Opened;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Read advisories from a file or directory: OSV, CVE, KEV, EPSS.
+    Import {
+        /// .json, .jsonl, .csv, each also .zst or .gz, a .zip, or a directory of them.
+        path: PathBuf,
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Fetch what is new from the configured feeds.
+    Sync,
+    /// Show which data there is and how old it is.
+    Status {
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// Runs `weir feeds …`.
+pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
+    let opened = Opened::open(place, true).await?;
+    let feeds = opened.feeds().await?;
+    match command {
+        Command::Import { path, format } => {
+            let report = feeds.import(path).await?;
+            match format {
+                Format::Human => output::line(&report),
+                Format::Json => output::line(serde_json::to_string(&report)?),
+            }
+            // What could be read is in; that something could not is worth a failing script.
+            Ok(if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+        }
+        Command::Sync => {
+            let report = feeds.sync(&opened.sync_config()).await?;
+            output::line(&report);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Status { format } => {
+            let status = feeds.status().await?;
+            let now = opened.clock.now();
+            match format {
+                Format::Human if status.rows.is_empty() => output::line(
+                    "no advisory data yet; `weir feeds sync` fetches it, `weir feeds import PATH` reads it from files",
+                ),
+                Format::Human => {
+                    for row in &status.rows {
+                        let age = row.as_of.map_or_else(|| String::from("never"), |as_of| age(as_of, now));
+                        let error = row.error.as_ref().map(|error| format!("  {error}")).unwrap_or_default();
+                        output::line(format!("{:<24} {:>8} records  {age}{error}", row.name, row.records));
+                    }
+                }
+                Format::Json => {
+                    let rows: Vec<_> = status
+                        .rows
+                        .iter()
+                        .map(|row| {
+                            json!({ "name": row.name, "records": row.records, "as_of": row.as_of, "error": row.error })
+                        })
+                        .collect();
+                    output::line(json!({ "feeds": rows }));
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// One line on which data there is and how old it is.
+pub async fn summary(feeds: &Feeds, now: Timestamp) -> anyhow::Result<String> {
+    let status = feeds.status().await?;
+    let records: u64 = status.rows.iter().map(|row| row.records).sum();
+    Ok(match status.rows.iter().filter_map(|row| row.as_of).min() {
+        Some(oldest) => format!("{records} records, the oldest feed confirmed {}", age(oldest, now)),
+        None => String::from("none yet; until there are, releases are not assessed, never taken for clean"),
+    })
+}
+
+fn age(at: Timestamp, now: Timestamp) -> String {
+    let minutes = (now.millis() - at.millis()).max(0) / 60_000;
+    match minutes {
+        0 => String::from("just now"),
+        1..=119 => format!("{minutes} minutes ago"),
+        120..=2879 => format!("{} hours ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1440),
+    }
+}

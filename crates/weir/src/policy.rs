@@ -1,0 +1,75 @@
+//! `weir policy …`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use weir_policy::Policy;
+
+use crate::cli::Place;
+use crate::data::{Data, write_durably};
+use crate::{ecosystems, output};
+
+/// Longest policy that is read, in bytes.
+const MAX_POLICY: u64 = 4 * 1024 * 1024;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Check a policy: prints every mistake with its line.
+    Check {
+        /// The file [default: the policy in force].
+        file: Option<PathBuf>,
+    },
+    /// Describe the rules and their settings.
+    Rules,
+}
+
+/// Runs `weir policy …`.
+pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Check { file } => {
+            let path = file.clone().or_else(|| place.policy.clone()).unwrap_or_else(|| place.data.join("policy.toml"));
+            let policy = read(&path)?;
+            let stages: Vec<_> = policy.stages().map(|stage| stage.name.as_str()).collect();
+            output::line(format!("{}: ok (stages {})", path.display(), stages.join(", ")));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Rules => {
+            output::line(weir_policy::rules_reference());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Reads and checks a policy file.
+pub fn read(path: &Path) -> anyhow::Result<Policy> {
+    let size =
+        std::fs::metadata(path).with_context(|| format!("the policy `{}` cannot be read", path.display()))?.len();
+    if size > MAX_POLICY {
+        bail!("the policy `{}` has {size} bytes; at most {MAX_POLICY} are read", path.display());
+    }
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("the policy `{}` cannot be read", path.display()))?;
+    parse(path, &text)
+}
+
+/// Checks a policy's text; the error prints all mistakes with their lines.
+pub fn parse(path: &Path, text: &str) -> anyhow::Result<Policy> {
+    Policy::parse(text, ecosystems::ALL)
+        .map_err(|errors| anyhow::anyhow!("the policy `{}` does not check\n\n{errors}", path.display()))
+}
+
+/// The policy in force; the default one is written if there is none. True if it was written now.
+pub fn load_or_create(data: &Data, place: &Place) -> anyhow::Result<(Arc<Policy>, bool)> {
+    let path = data.policy(place);
+    let created = !path.exists();
+    if created {
+        if place.policy.is_some() {
+            bail!("there is no policy `{}`; without --policy, Weir makes one in its data directory", path.display());
+        }
+        write_durably(&path, Policy::default_text().as_bytes())?;
+    }
+    Ok((Arc::new(read(&path)?), created))
+}

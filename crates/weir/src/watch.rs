@@ -1,0 +1,185 @@
+//! What a running Weir looks after: its policy file, its advisory data, what it need not keep.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use weir_api::Conditions;
+use weir_api::conditions::Feed;
+use weir_core::Clock;
+use weir_feeds::Feeds;
+use weir_gateway::Gateway;
+use weir_policy::Policy;
+use weir_store::{RevisionKind, Store};
+
+use crate::cli::Place;
+use crate::policy;
+use crate::wiring::Opened;
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often what is past its time is given up.
+const TIDY: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Keeps a policy and its waivers by digest, so that past decisions can be made again.
+pub async fn remember_policy(opened: &Opened, policy: &Policy) -> anyhow::Result<()> {
+    remember(&opened.store, &*opened.clock, policy).await
+}
+
+async fn remember(store: &Store, clock: &dyn Clock, policy: &Policy) -> anyhow::Result<()> {
+    store.record_revision(RevisionKind::Policy, &policy.digest(), policy.text().as_bytes(), clock.now()).await?;
+    Ok(())
+}
+
+/// Starts everything that goes on beside requests.
+pub fn start(
+    opened: &Opened,
+    place: &Place,
+    gateway: &Arc<Gateway>,
+    feeds: &Arc<Feeds>,
+    conditions: &Arc<Conditions>,
+    offline: bool,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let policy = PolicyWatch {
+        path: opened.data.policy(place),
+        gateway: Arc::clone(gateway),
+        conditions: Arc::clone(conditions),
+        store: opened.store.clone(),
+        clock: Arc::clone(&opened.clock),
+        seen: None,
+    };
+    let mut tasks = vec![
+        tokio::spawn(policy.run(stop.clone())),
+        tokio::spawn(advisories(Arc::clone(gateway), Arc::clone(feeds), Arc::clone(conditions), stop.clone())),
+    ];
+    if opened.config.feeds.sync && !offline {
+        let config = opened.sync_config();
+        let interval = Duration::from_secs(opened.config.feeds.interval_hours.saturating_mul(3600));
+        let (feeds, stop) = (Arc::clone(feeds), stop.clone());
+        tasks.push(tokio::spawn(async move {
+            while !stop.is_cancelled() {
+                match feeds.sync(&config).await {
+                    Ok(report) => tracing::info!(report = %report, "advisories are synced"),
+                    Err(error) => {
+                        tracing::warn!(error = %error, "advisories cannot be synced; Weir goes on with those it has");
+                    }
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(interval) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }));
+    }
+    tasks.push(tokio::spawn(tidy(
+        opened.store.clone(),
+        Arc::clone(&opened.clock),
+        opened.config.retention.documents_days,
+        stop.clone(),
+    )));
+    tasks
+}
+
+struct PolicyWatch {
+    path: PathBuf,
+    gateway: Arc<Gateway>,
+    conditions: Arc<Conditions>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    seen: Option<(Option<SystemTime>, u64)>,
+}
+
+impl PolicyWatch {
+    async fn run(mut self, stop: CancellationToken) {
+        self.seen = self.stamp();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = stop.cancelled() => return,
+            }
+            let stamp = self.stamp();
+            if stamp == self.seen {
+                continue;
+            }
+            self.seen = stamp;
+            self.reload().await;
+        }
+    }
+
+    fn stamp(&self) -> Option<(Option<SystemTime>, u64)> {
+        let metadata = std::fs::metadata(&self.path).ok()?;
+        Some((metadata.modified().ok(), metadata.len()))
+    }
+
+    async fn reload(&self) {
+        match policy::read(&self.path) {
+            Ok(new) => {
+                let old = self.gateway.policy();
+                self.conditions.set_policy_error(None);
+                if new.digest() == old.digest() {
+                    return;
+                }
+                // On record before it decides anything.
+                if let Err(error) = remember(&self.store, &*self.clock, &new).await {
+                    tracing::error!(error = %error, "the new policy cannot be recorded; the last one stays in force");
+                    self.conditions.set_policy_error(Some(error.to_string()));
+                    return;
+                }
+                tracing::info!(policy = %new.digest(), "the policy has changed and is in force");
+                self.gateway.set_policy(Arc::new(new));
+            }
+            Err(error) => {
+                tracing::error!("the last good policy stays in force: {error:#}");
+                self.conditions.set_policy_error(Some(format!("{error:#}")));
+            }
+        }
+    }
+}
+
+async fn advisories(gateway: Arc<Gateway>, feeds: Arc<Feeds>, conditions: Arc<Conditions>, stop: CancellationToken) {
+    let mut reported = 0_u32;
+    loop {
+        match feeds.reload_if_changed().await {
+            Ok(true) => {
+                let index = feeds.current();
+                tracing::info!(advisories = %index.digest(), "other advisory data is in use");
+                gateway.set_advisories(index);
+                reported = 0;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(error = %error, "the advisory data cannot be looked at"),
+        }
+        // What /readyz says may be a minute old.
+        if reported.is_multiple_of(120)
+            && let Ok(status) = feeds.status().await
+        {
+            let rows = status.rows.into_iter().map(|row| Feed {
+                name: row.name,
+                as_of: row.as_of.map(|as_of| as_of.to_string()),
+                error: row.error,
+            });
+            conditions.set_feeds(rows.collect());
+        }
+        reported = reported.wrapping_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn tidy(store: Store, clock: Arc<dyn Clock>, documents_days: i64, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TIDY) => {}
+            () = stop.cancelled() => return,
+        }
+        match store.expire_documents(clock.now().plus_days(-documents_days)).await {
+            Ok(digests) => tracing::info!(documents = digests.len(), "past documents are given up"),
+            Err(error) => tracing::error!(error = %error, "past documents cannot be given up"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! How the parts become a gate.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use weir_blob::{Blobs, S3Config};
+use weir_core::Clock;
+use weir_core::time::SystemClock;
+use weir_feeds::{Feeds, SyncConfig};
+use weir_gateway::{Gateway, Parts, Settings};
+use weir_policy::Policy;
+use weir_store::Store;
+use weir_upstream::Upstream;
+
+use crate::cli::Place;
+use crate::config::{self, Config};
+use crate::data::Data;
+use crate::ecosystems;
+
+/// A data directory with everything in it opened.
+pub struct Opened {
+    pub data: Data,
+    pub config: Config,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Opened {
+    /// Reads the configuration and opens the store. `quiet` commands log warnings only.
+    pub async fn open(place: &Place, quiet: bool) -> anyhow::Result<Self> {
+        let config = config::load(place)?.config;
+        logging(&config, quiet)?;
+        let data = Data::open(place)?;
+        let store = match &config.store.url {
+            Some(url) => Store::postgres(url).await.context("the PostgreSQL of [store] url cannot be opened")?,
+            None => Store::sqlite(&data.database())
+                .await
+                .with_context(|| format!("the database `{}` cannot be opened", data.database().display()))?,
+        };
+        Ok(Self { data, config, store, clock: Arc::new(SystemClock) })
+    }
+
+    /// The advisory data.
+    pub async fn feeds(&self) -> anyhow::Result<Feeds> {
+        let feeds = Feeds::open(self.data.root(), self.store.clone(), Arc::clone(&self.clock), ecosystems::ALL).await;
+        feeds.context("the advisory data cannot be opened")
+    }
+
+    /// Where advisories are synced from.
+    pub fn sync_config(&self) -> SyncConfig {
+        let feeds = &self.config.feeds;
+        let mut sync = SyncConfig::default();
+        if let Some(url) = &feeds.osv_url {
+            sync.osv = url.clone();
+        }
+        let optional = |set: &Option<String>, default: Option<String>| match set.as_deref() {
+            Some("") => None,
+            Some(url) => Some(url.to_owned()),
+            None => default,
+        };
+        sync.kev = optional(&feeds.kev_url, sync.kev);
+        sync.epss = optional(&feeds.epss_url, sync.epss);
+        sync
+    }
+
+    /// Where bytes are kept.
+    pub async fn blobs(&self) -> anyhow::Result<Blobs> {
+        match &self.config.blobs.s3 {
+            None => Blobs::local(&self.data.blobs()).context("the directory for blobs cannot be opened"),
+            Some(s3) => {
+                let config = S3Config {
+                    endpoint: s3.endpoint.clone(),
+                    bucket: s3.bucket.clone(),
+                    prefix: s3.prefix.clone(),
+                    region: s3.region.clone(),
+                    key: s3.key.clone(),
+                    secret: match &s3.secret {
+                        Some(secret) => Some(config::secret(secret)?.expose().to_owned()),
+                        None => None,
+                    },
+                    allow_http: s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+                };
+                Blobs::s3(&config, &self.data.root().join("spool")).context("the S3 of [blobs.s3] cannot be opened")
+            }
+        }
+    }
+
+    /// Puts the gate together.
+    pub async fn gateway(
+        &self,
+        policy: Arc<Policy>,
+        feeds: &Feeds,
+        public_url: String,
+        online: bool,
+    ) -> anyhow::Result<Arc<Gateway>> {
+        let mut upstreams = HashMap::new();
+        for ecosystem in ecosystems::ALL.iter() {
+            let upstream = Upstream::new(&config::upstream(&self.config, ecosystem)?)
+                .with_context(|| format!("[upstream.{}] cannot be used", ecosystem.id))?;
+            upstreams.insert(ecosystem.id, Arc::new(upstream));
+        }
+        let settings = Settings {
+            public_url,
+            online,
+            memory: self.config.server.memory_mib.clamp(8, 65_536) * 1024 * 1024,
+            ..Settings::default()
+        };
+        Ok(Gateway::new(Parts {
+            ecosystems: ecosystems::ALL,
+            upstreams,
+            store: self.store.clone(),
+            blobs: Arc::new(self.blobs().await?),
+            clock: Arc::clone(&self.clock),
+            policy,
+            advisories: feeds.current(),
+            settings,
+        }))
+    }
+}
+
+/// Starts logging to standard error.
+fn logging(config: &Config, quiet: bool) -> anyhow::Result<()> {
+    use std::io::IsTerminal;
+    let level = if quiet { "warn" } else { config.log.level.as_str() };
+    let filter = tracing_subscriber::EnvFilter::try_new(level)
+        .with_context(|| format!("[log] level `{level}` cannot be read; expected error, warn, info, debug or trace"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if config.log.format == "json" {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+    started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))
+}
