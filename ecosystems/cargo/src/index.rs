@@ -35,7 +35,7 @@ pub fn documents(package: &PackageName) -> Vec<Wanted> {
 /// Reads a crate's index file and the registry's configuration.
 ///
 /// Lines that cargo would pass over are passed over: what is not JSON, has no version or checksum, is of another crate,
-/// or has a version that an earlier line has. Of the document at least one line must be left.
+/// or repeats the version of an earlier line. Of the document at least one line must be left.
 pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index, InvalidDocument> {
     let [document, config, ..] = documents else {
         let url = documents.first().map_or_else(String::new, |document| document.url.to_owned());
@@ -153,10 +153,8 @@ impl<'a> Lines<'a> {
             if index >= MAX_LINES {
                 return Err(invalid(document, format!("it has more than {MAX_LINES} lines")));
             }
-            let line = Line::read(raw.content).filter(|line| {
-                Crates.parse(line.name).is_ok_and(|name| name == *package)
-                    && seen.insert(line.vers.split('+').next().unwrap_or(line.vers))
-            });
+            let line = Line::read(raw.content)
+                .filter(|line| Crates.parse(line.name).is_ok_and(|name| name == *package) && seen.insert(line.vers));
             match line {
                 Some(line) => good.push(Line { ending: raw.ending, ..line }),
                 None => passed_over += 1,
@@ -209,10 +207,15 @@ struct Fields<'a> {
     name: &'a str,
     vers: &'a str,
     cksum: &'a str,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     yanked: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     pubtime: Option<&'a RawValue>,
+}
+
+/// A `null` has a place in the line like any value, and is to be replaced there: a key added beside it would stand twice.
+fn even_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Line<'a> {
