@@ -8,6 +8,9 @@ use std::io::{self, BufRead, BufReader, Read};
 /// How much of the packed stream is buffered.
 const BUFFER: usize = 64 * 1024;
 
+/// Most members of a stream. Starting one costs more than its few bytes, and a second is an ambiguity already.
+const MAX_MEMBERS: u64 = 1000;
+
 /// A reader that counts its bytes and remembers whether an error was its own or the format's.
 #[derive(Debug)]
 pub(crate) struct Medium<R> {
@@ -141,6 +144,10 @@ impl<R: Read, C: Codec<BufReader<Medium<R>>>> Members<R, C> {
             buffer.starts_with(C::MAGIC)
         });
         match next {
+            Ok(true) if self.members == MAX_MEMBERS => {
+                self.state = State::End(packed);
+                Err(io::Error::other(format!("it consists of more than {MAX_MEMBERS} streams")))
+            }
             Ok(true) => {
                 self.members += 1;
                 self.state = State::Member(C::start(packed));

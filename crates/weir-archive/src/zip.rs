@@ -32,7 +32,7 @@ pub fn visit_zip<R: Read + Seek>(
     let mut paths = Paths::default();
     let end = End::find(&mut bytes, &mut notes)?;
     let records = directory::read(&mut bytes, &end, limits, &mut paths, &mut notes)?;
-    let extents = local::read(&mut bytes, &end, &records, &mut notes)?;
+    let extents = local::read(&mut bytes, &end, &records, limits, &mut notes)?;
     let mut picked = 0u64;
     for (record, data_at) in records.iter().zip(extents) {
         if record.directory || !pick(&record.path) {
@@ -42,12 +42,13 @@ pub fn visit_zip<R: Read + Seek>(
             notes.add(|| format!("{} is not a plain file", shown(&record.path)));
             continue;
         }
-        picked = picked.saturating_add(record.size);
-        if record.size > limits.picked_bytes || picked > limits.picked_total_bytes {
+        // What is packed counts too: a stream can be long and unpack to nothing, and entries can share it.
+        let size = record.size.max(record.packed);
+        picked = picked.saturating_add(size);
+        if size > limits.picked_bytes || picked > limits.picked_total_bytes {
             return Err(ArchiveError::Limit(format!(
-                "{} is {} bytes long; at most {} are read of one file and {} of all",
+                "{} is {size} bytes long; at most {} are read of one file and {} of all",
                 shown(&record.path),
-                record.size,
                 limits.picked_bytes,
                 limits.picked_total_bytes
             )));

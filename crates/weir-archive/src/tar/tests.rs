@@ -227,6 +227,18 @@ fn a_compressed_stream_is_one_member_and_nothing_after() {
 }
 
 #[test]
+fn a_stream_of_very_many_members_is_refused() {
+    let outcome = |members: usize| {
+        let packed = gzip(b"").repeat(members);
+        visit_tar_gz(&packed[..], &Limits::DEFAULT, &|_| false, &mut |_, _| {})
+    };
+    assert!(outcome(1000).is_ok());
+    assert!(
+        matches!(outcome(1001), Err(ArchiveError::Invalid(problem)) if problem.ends_with("more than 1000 streams"))
+    );
+}
+
+#[test]
 fn bzip2_is_read_alike() {
     let tar = archive(&[file("wanted", b"1")]);
     let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());

@@ -7,8 +7,8 @@ use std::io::{Read, Seek};
 use super::directory::{DESCRIPTOR, Record, UTF8, widen};
 use super::end::End;
 use super::{Bytes, u16_at, u32_at, u64_at};
-use crate::ArchiveError;
 use crate::notes::{Notes, shown};
+use crate::{ArchiveError, Limits};
 
 const HEADER: &[u8; 4] = b"PK\x03\x04";
 const HEADER_BYTES: usize = 30;
@@ -23,6 +23,7 @@ pub(super) fn read<R: Read + Seek>(
     bytes: &mut Bytes<R>,
     end: &End,
     records: &[Record],
+    limits: &Limits,
     notes: &mut Notes,
 ) -> Result<Vec<u64>, ArchiveError> {
     let mut data_at = vec![0; records.len()];
@@ -31,6 +32,7 @@ pub(super) fn read<R: Read + Seek>(
     // Where the entry before ends, with the record that ended there.
     let mut free_from = end.shift;
     let mut before: Option<&Record> = None;
+    let mut headers = 0u64;
     for index in order {
         let record = &records[index];
         let at = record.offset.checked_add(end.shift).filter(|at| *at < end.directory_at).ok_or_else(|| {
@@ -38,6 +40,14 @@ pub(super) fn read<R: Read + Seek>(
         })?;
         gap(bytes, free_from, at, before, notes)?;
         let start = header(bytes, record, at, notes)?;
+        // Entries that share one long header would make it be read for each of them.
+        headers += start - at - HEADER_BYTES as u64;
+        if headers > limits.directory_bytes {
+            return Err(ArchiveError::Limit(format!(
+                "its local headers are longer than {} bytes together",
+                limits.directory_bytes
+            )));
+        }
         let stop = start.checked_add(record.packed).filter(|stop| *stop <= end.directory_at).ok_or_else(|| {
             ArchiveError::Invalid(format!("{} reaches into the central directory", shown(&record.path)))
         })?;

@@ -343,6 +343,16 @@ fn limits_hold_where_they_are() {
     assert_eq!(outcome(&extra(16)), "read");
     let wide = Piece { extra: [le(&[(9, 2), (160, 2)]), vec![0; 160]].concat(), ..piece("a", b"") };
     assert_eq!(outcome(&[wide]), "limit");
+    let (body, directory, mut end) = parts(&[piece("a", b"")]);
+    let (mut body, directory) = (body, [&directory[..], &directory].concat());
+    body[28] = 150;
+    body.splice(31..31, [0; 150]);
+    end[8] = 2;
+    end[10] = 2;
+    end[12] = directory.len() as u8;
+    end[16] = body.len() as u8;
+    let shared = read_within(&tiny, &[body, directory, end].concat()).0;
+    assert!(matches!(shared, Err(ArchiveError::Limit(problem)) if problem.contains("local headers")));
     // A bomb that is not picked is not unpacked.
     let bomb = Piece { size: u32::MAX - 1, local_size: u32::MAX - 1, ..piece("bomb", b"") };
     assert_eq!(outcome(std::slice::from_ref(&bomb)), "read");
