@@ -6,7 +6,7 @@ use crate::db::{Columns, FromColumns, transaction, values};
 use crate::error::StoreError;
 use crate::events::append;
 use crate::rows::{ArtifactRecorded, ArtifactRow, NewArtifact};
-use crate::seen::{changed_bytes, package_id};
+use crate::seen::{changed_bytes, package_id, package_lock};
 use crate::{Store, limits, sql};
 
 impl Store {
@@ -45,7 +45,8 @@ impl Store {
         limits::at_most(OPERATION, "file", limits::NAME, &new.file)?;
         limits::json(OPERATION, "findings", &new.findings)?;
         limits::json(OPERATION, "said", &new.said)?;
-        transaction!(self, OPERATION, |session| {
+        let lock = package_lock(&new.ecosystem, &new.package);
+        transaction!(self, OPERATION, lock Some(&lock), |session| {
             let id = package_id(&mut session, &new.ecosystem, &new.package, at).await?;
             let row = values![
                 id,

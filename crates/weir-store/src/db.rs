@@ -17,7 +17,7 @@ use sqlx::{
 use weir_core::{Digest, Timestamp};
 
 use crate::error::{Engine, StoreError};
-use crate::limits;
+use crate::{limits, sql};
 
 /// How often a transaction is tried that others on PostgreSQL were ahead of.
 pub(crate) const ATTEMPTS: u32 = 10;
@@ -27,8 +27,8 @@ pub(crate) const ATTEMPTS: u32 = 10;
 pub(crate) enum Db {
     /// One connection writes, several read: in WAL mode neither waits for the other.
     Sqlite { writer: SqlitePool, readers: SqlitePool, path: PathBuf },
-    /// A server.
-    Postgres { pool: PgPool, place: String },
+    /// A server. Writers that wait for one another take no connection from those who read.
+    Postgres { writers: PgPool, readers: PgPool, place: String },
 }
 
 impl Db {
@@ -55,35 +55,50 @@ impl Db {
     pub(crate) async fn read(&self, operation: &'static str) -> Result<Session<'_>, StoreError> {
         let channel = match self {
             Db::Sqlite { readers, .. } => readers.acquire().await.map(Channel::SqliteRead),
-            Db::Postgres { pool, .. } => pool.acquire().await.map(Channel::PostgresRead),
+            Db::Postgres { readers, .. } => readers.acquire().await.map(Channel::PostgresRead),
         };
         let channel = channel.map_err(|error| self.sort(operation, error))?;
         Ok(Session { db: self, operation, channel })
     }
 
-    /// A session that writes, in one transaction. Dropped without [`Session::commit`], it leaves nothing behind.
+    /// A session that writes, in one transaction, after all others that write what `lock` names. Dropped without
+    /// [`Session::commit`], it leaves nothing behind.
     ///
     /// On SQLite the lock is taken at once (`begin immediate`): a transaction that began by reading could otherwise find
     /// at its first write that another process was faster, and nothing but starting over would help.
-    pub(crate) async fn write(&self, operation: &'static str) -> Result<Session<'_>, StoreError> {
+    pub(crate) async fn write(&self, operation: &'static str, lock: Option<&str>) -> Result<Session<'_>, StoreError> {
         let channel = match self {
             Db::Sqlite { writer, .. } => writer.begin_with("begin immediate").await.map(Channel::SqliteWrite),
-            Db::Postgres { pool, .. } => pool.begin().await.map(Channel::PostgresWrite),
+            Db::Postgres { writers, .. } => writers.begin().await.map(Channel::PostgresWrite),
         };
         let channel = channel.map_err(|error| self.sort(operation, error))?;
-        Ok(Session { db: self, operation, channel })
+        let mut session = Session { db: self, operation, channel };
+        if let (Db::Postgres { .. }, Some(lock)) = (self, lock) {
+            session.run(sql::postgres_only::LOCK, values![number_of(lock)]).await?;
+        }
+        Ok(session)
     }
 }
 
+/// PostgreSQL names its locks by number. Two names with one number only wait without need.
+fn number_of(lock: &str) -> i64 {
+    let digest = Digest::of(lock.as_bytes());
+    digest.as_bytes()[..8].iter().fold(0, |number, byte| (number << 8) | i64::from(*byte))
+}
+
 /// Runs a transaction, again if another on PostgreSQL was ahead of it. What must not happen twice is kept out by unique
-/// indexes, so that the loser of a race fails, starts over and sees what the winner wrote.
+/// indexes, so that the loser of a race fails, starts over and sees what the winner wrote; where a race is likely, `lock`
+/// names what those who write it wait for.
 macro_rules! transaction {
-    ($store:expr, $operation:expr, |$session:ident| $body:block) => {{
+    ($store:expr, $operation:expr, |$session:ident| $body:block) => {
+        $crate::db::transaction!($store, $operation, lock None, |$session| $body)
+    };
+    ($store:expr, $operation:expr, lock $lock:expr, |$session:ident| $body:block) => {{
         let mut attempt = 0;
         loop {
             attempt += 1;
             let result = async {
-                let mut $session = $store.db.write($operation).await?;
+                let mut $session = $store.db.write($operation, $lock).await?;
                 let value = $body;
                 $session.commit().await?;
                 Ok::<_, $crate::StoreError>(value)
@@ -295,8 +310,16 @@ impl Session<'_> {
         Ok(out)
     }
 
-    async fn execute(&mut self, text: Text, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    /// Refuses what one of the engines could not keep, and tells what is going to run. The suite listens.
+    fn about_to(&self, text: &Text, values: &[Value<'_>]) -> Result<(), StoreError> {
         check(self.operation, values)?;
+        let engine = self.db.engine();
+        tracing::trace!(target: "weir_store::statement", operation = self.operation, %engine, sql = text.sql.as_str());
+        Ok(())
+    }
+
+    async fn execute(&mut self, text: Text, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.about_to(&text, values)?;
         let result = match self.channel.link() {
             Link::Sqlite(link) => match sqlite_arguments(values) {
                 Ok(arguments) => text.query(arguments).execute(link).await.map(|done| done.rows_affected()),
@@ -316,7 +339,7 @@ impl Session<'_> {
         values: &[Value<'_>],
         out: &mut Vec<T>,
     ) -> Result<(), StoreError> {
-        check(self.operation, values)?;
+        self.about_to(&text, values)?;
         let operation = self.operation;
         match self.channel.link() {
             Link::Sqlite(link) => {

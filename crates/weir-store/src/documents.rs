@@ -37,7 +37,8 @@ impl Store {
     pub async fn record_document(&self, new: &NewDocument, at: Timestamp) -> Result<Recorded, StoreError> {
         const OPERATION: &str = "record_document";
         keys(OPERATION, &new.upstream, &new.path)?;
-        transaction!(self, OPERATION, |session| {
+        let lock = lock(&new.upstream, &new.path);
+        transaction!(self, OPERATION, lock Some(&lock), |session| {
             let place = values![&new.upstream, &new.path];
             let before: Option<DocumentRow> = session.one(sql::documents::CURRENT, place).await?;
             if let Some(before) = before.as_ref().filter(|before| before.digest == new.digest) {
@@ -91,7 +92,8 @@ impl Store {
 
     /// Upstream no longer has the document: ends its interval, with an event `document-changed`. False if there is none.
     pub async fn close_document(&self, upstream: &str, path: &str, at: Timestamp) -> Result<bool, StoreError> {
-        transaction!(self, "close_document", |session| {
+        let lock = lock(upstream, path);
+        transaction!(self, "close_document", lock Some(&lock), |session| {
             let before: Option<DocumentRow> = session.one(sql::documents::CURRENT, values![upstream, path]).await?;
             match before {
                 None => false,
@@ -139,6 +141,10 @@ impl Store {
 fn keys(operation: &'static str, upstream: &str, path: &str) -> Result<(), StoreError> {
     limits::at_most(operation, "upstream", limits::PATH, upstream)?;
     limits::at_most(operation, "path", limits::PATH, path)
+}
+
+fn lock(upstream: &str, path: &str) -> String {
+    format!("document {upstream} {path}")
 }
 
 fn changed(upstream: &str, path: &str, from: Option<Digest>, to: Option<Digest>) -> NewEvent {

@@ -1,6 +1,6 @@
 //! What is known, since when, from whom.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use weir_core::Timestamp;
 
@@ -21,20 +21,17 @@ impl Store {
             limits::json(OPERATION, "value", &fact.value)?;
         }
         let wanted: HashMap<Key<'_>, &str> = facts.iter().map(|fact| (key(fact), fact.value.as_str())).collect();
-        let mut keys: Vec<Key<'_>> = wanted.keys().copied().collect();
-        // In one order everywhere, so that two writers wait for one another instead of blocking each other.
-        keys.sort_unstable();
-        let keys: Vec<Value<'_>> =
-            keys.into_iter().flat_map(|(subject, kind, source)| [subject, kind, source].map(Value::from)).collect();
+        let subjects: BTreeSet<&str> = facts.iter().map(|fact| fact.subject.as_str()).collect();
+        let subjects: Vec<Value<'_>> = subjects.into_iter().map(Value::from).collect();
 
         let mut session = self.db.read(OPERATION).await?;
-        let current: Vec<CurrentFact> = session.all_bulk(&sql::facts::CURRENT_OF, &[], &keys).await?;
+        let current: Vec<CurrentFact> = session.all_bulk(&sql::facts::CURRENT_OF, &[], &subjects).await?;
         drop(session);
         if plan(&wanted, &current).opened.is_empty() {
             return Ok(0);
         }
         transaction!(self, OPERATION, |session| {
-            let current: Vec<CurrentFact> = session.all_bulk(&sql::facts::CURRENT_OF, &[], &keys).await?;
+            let current: Vec<CurrentFact> = session.all_bulk(&sql::facts::CURRENT_OF, &[], &subjects).await?;
             let plan = plan(&wanted, &current);
             session.run_bulk(&sql::facts::CLOSE, values![at], &plan.closed).await?;
             session.run_bulk(&sql::facts::OPEN, values![at], &plan.opened).await?;
@@ -81,6 +78,7 @@ fn plan<'a>(wanted: &HashMap<Key<'a>, &'a str>, current: &[CurrentFact]) -> Plan
         current.iter().map(|fact| ((fact.subject.as_str(), fact.kind.as_str(), fact.source.as_str()), fact)).collect();
     let mut plan = Plan { closed: Vec::new(), opened: Vec::new() };
     let mut differing: Vec<_> = wanted.iter().collect();
+    // In one order everywhere, so that two writers wait for one another instead of blocking each other.
     differing.sort_unstable();
     for (key, value) in differing {
         let before = known.get(key);

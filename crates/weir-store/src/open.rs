@@ -26,8 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const QUEUE: Duration = Duration::from_secs(60);
 /// Connections that read from SQLite.
 const SQLITE_READERS: u32 = 4;
-/// Connections to PostgreSQL.
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// Connections that read from PostgreSQL.
+const POSTGRES_READERS: u32 = 8;
+/// Connections that write to PostgreSQL.
+const POSTGRES_WRITERS: u32 = 8;
 /// The write-ahead log is cut back to this after a checkpoint.
 const WAL_BYTES: &str = "67108864";
 
@@ -129,11 +131,14 @@ impl Store {
             .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")]);
         let place = place(&options);
         migrate_postgres(&options, &place).await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .connect_lazy_with(options);
-        Ok(Self { db: Arc::new(Db::Postgres { pool, place }) })
+        let pool = |connections, patience| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(patience)
+                .connect_lazy_with(options.clone())
+        };
+        let (writers, readers) = (pool(POSTGRES_WRITERS, QUEUE), pool(POSTGRES_READERS, PATIENCE));
+        Ok(Self { db: Arc::new(Db::Postgres { writers, readers, place }) })
     }
 
     /// The engine.
@@ -155,7 +160,10 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Db::Postgres { pool, .. } => pool.close().await,
+            Db::Postgres { writers, readers, .. } => {
+                readers.close().await;
+                writers.close().await;
+            }
         }
     }
 }

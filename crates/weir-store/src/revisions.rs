@@ -30,7 +30,8 @@ impl Store {
             return Ok(false);
         }
         let packed = pack(OPERATION, vec![body.to_vec()]).await?.pop().unwrap_or_default();
-        transaction!(self, OPERATION, |session| {
+        let lock = format!("revision {word}");
+        transaction!(self, OPERATION, lock Some(&lock), |session| {
             let before: Option<(i64, Digest)> = session.one(sql::revisions::CURRENT, values![word]).await?;
             if before.is_some_and(|(_, before)| before == *digest) {
                 false

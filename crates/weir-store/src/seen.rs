@@ -37,13 +37,15 @@ impl Store {
             }
         }
         let sight = Sight { ecosystem, package, document, at };
+        let lock = package_lock(ecosystem, package);
         for _ in 0..ATTEMPTS {
             let mut known = self.known(OPERATION, ecosystem, package).await?;
             let news = known.news(releases);
             if news.is_empty() {
                 return Ok(known.answer(releases, at));
             }
-            let all_were_new = transaction!(self, OPERATION, |session| { news.write(&mut session, &sight).await? })?;
+            let all_were_new =
+                transaction!(self, OPERATION, lock Some(&lock), |session| { news.write(&mut session, &sight).await? })?;
             if all_were_new {
                 known.learn(&news, at);
                 return Ok(known.answer(releases, at));
@@ -70,6 +72,11 @@ impl Store {
             artifacts: artifacts.into_iter().collect(),
         })
     }
+}
+
+/// What those wait for who write about a package.
+pub(crate) fn package_lock(ecosystem: &str, package: &str) -> String {
+    format!("package {ecosystem} {package}")
 }
 
 /// The id of a package, which is added if need be.

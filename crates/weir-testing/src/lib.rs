@@ -26,6 +26,7 @@ pub mod artifact;
 pub mod cargo;
 pub mod fake;
 pub mod npm;
+pub mod postgres;
 pub mod pypi;
 #[cfg(feature = "s3")]
 pub mod s3;

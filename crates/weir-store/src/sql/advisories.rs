@@ -19,10 +19,10 @@ statements! {
 bulk_statements! {
     /// The current revisions of some advisories, to compare with.
     CURRENT_OF = "select id, advisory, source, digest, modified from advisory
-                  where kind = $1 and seen_to is null and advisory in (values ", "({})", fixed 1, ")";
+                  where kind = $1 and seen_to is null and advisory in (", "{}", fixed 1, ")";
 
     CLOSE = "update advisory set seen_to = case when seen_from > $1 then seen_from else $1 end
-             where seen_to is null and id in (values ", "({})", fixed 1, ")";
+             where seen_to is null and id in (", "{}", fixed 1, ")";
 
     OPEN = "insert into advisory (kind, source, seen_from, advisory, digest, modified, size, body) values ",
         "($1, $2, $3, {}, {}, {}, {}, {})", fixed 3, "";

@@ -44,5 +44,5 @@ statements! {
 
 bulk_statements! {
     /// Which of some digests a row still names.
-    REFERENCED = "select distinct digest from document where digest in (values ", "({})", fixed 0, ")";
+    REFERENCED = "select distinct digest from document where digest in (", "{}", fixed 0, ")";
 }

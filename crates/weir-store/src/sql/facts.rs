@@ -20,12 +20,12 @@ statements! {
 }
 
 bulk_statements! {
-    /// The current values of some facts, to compare with.
+    /// The current facts of some subjects, to compare with.
     CURRENT_OF = "select id, subject, kind, source, value from fact
-                  where seen_to is null and (subject, kind, source) in (values ", "({}, {}, {})", fixed 0, ")";
+                  where seen_to is null and subject in (", "{}", fixed 0, ")";
 
     CLOSE = "update fact set seen_to = case when seen_from > $1 then seen_from else $1 end
-             where seen_to is null and id in (values ", "({})", fixed 1, ")";
+             where seen_to is null and id in (", "{}", fixed 1, ")";
 
     OPEN = "insert into fact (seen_from, subject, kind, source, value) values ", "($1, {}, {}, {}, {})", fixed 1, "";
 }

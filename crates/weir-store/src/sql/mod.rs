@@ -1,6 +1,8 @@
 //! Every statement by name. The text is the same for both engines: what they have in common is `$n`, `insert … on conflict …
 //! returning`, row values, `bigint`, `text` and bytes; there is no `now()`, no date function, no array, no JSON operator.
 //!
+//! The one exception is in [`postgres_only`]: SQLite has one writer anyway.
+//!
 //! Column lists are in the order in which `FromColumns` reads them.
 
 pub(crate) mod advisories;
@@ -9,11 +11,14 @@ pub(crate) mod decisions;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod facts;
+pub(crate) mod postgres_only;
 pub(crate) mod requests;
 pub(crate) mod revisions;
 pub(crate) mod seen;
 pub(crate) mod settings;
 pub(crate) mod tokens;
+
+pub use crate::db::Bulk;
 
 /// Declares statements, and lists them so that the suite can try every one on both engines.
 macro_rules! statements {
@@ -37,9 +42,20 @@ macro_rules! bulk_statements {
 }
 use bulk_statements;
 
-/// All statements by name; those for many rows in the form for one, for two and for a full one.
-pub fn all() -> Vec<(String, String)> {
-    let statements = [
+/// A statement.
+#[derive(Clone, Copy, Debug)]
+pub enum Statement {
+    /// With one text.
+    Fixed(&'static str),
+    /// With as many rows as there are.
+    Bulk(Bulk),
+    /// With one text, on PostgreSQL only.
+    PostgresOnly(&'static str),
+}
+
+/// All statements by name, for the suite, which has every one executed on both engines.
+pub fn all() -> Vec<(&'static str, Statement)> {
+    let fixed = [
         advisories::ALL,
         artifacts::ALL,
         decisions::ALL,
@@ -60,12 +76,8 @@ pub fn all() -> Vec<(String, String)> {
         requests::ALL_BULK,
         seen::ALL_BULK,
     ];
-    let mut all: Vec<_> =
-        statements.into_iter().flatten().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    for (name, bulk) in bulk.into_iter().flatten() {
-        for rows in [1, 2, bulk.rows()] {
-            all.push((format!("{name} × {rows}"), bulk.text(rows)));
-        }
-    }
-    all
+    let fixed = fixed.into_iter().flatten().map(|(name, text)| (*name, Statement::Fixed(text)));
+    let bulk = bulk.into_iter().flatten().map(|(name, bulk)| (*name, Statement::Bulk(*bulk)));
+    let postgres_only = postgres_only::ALL.iter().map(|(name, text)| (*name, Statement::PostgresOnly(text)));
+    fixed.chain(bulk).chain(postgres_only).collect()
 }
