@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use weir_core::facts::{ArtifactFacts, PackageFacts, ReleaseFacts};
+use serde_json::json;
+use weir_core::facts::PackageFacts;
 use weir_core::{Digest, Ecosystem, PackageName, Purl};
 
-use crate::canonical;
-use crate::judge::{Age, Judgement};
+use crate::inputs::{self, Inputs, Known, Subject};
+use crate::judge::Judgement;
 use crate::outcome::{Mode, Outcome};
 use crate::policy::Policy;
-use crate::reason::Reason;
+use crate::reason::{Reason, Reasons};
 use crate::stage::Stage;
 
 /// What is decided about a release, or one artifact of it, in one stage.
@@ -33,13 +33,13 @@ pub struct Decision {
     /// Whether the stage does what it decides.
     pub mode: Mode,
     /// Why, strictest first.
-    pub reasons: Vec<Arc<Reason>>,
+    pub reasons: Reasons,
     /// The version to take instead, if this one is refused and there is one.
     pub nearest_allowed: Option<String>,
     /// The policy that it follows.
     pub policy: Digest,
     /// All that it depends on, by value or digest. The moment enters only as whether an age has passed.
-    pub inputs: Value,
+    pub inputs: Inputs,
     /// What `effective` was when this was made: the fields above are for showing, and changing them opens nothing.
     #[serde(skip)]
     served: bool,
@@ -76,30 +76,31 @@ impl Decision {
         self.served.then(|| Permit { decision: self.id.clone(), purl: self.purl.clone(), file: self.file.clone() })
     }
 
-    fn new(
-        stage: &Stage,
-        policy: Digest,
-        purl: Purl,
-        file: Option<String>,
-        reasons: Vec<Arc<Reason>>,
-        inputs: Value,
-    ) -> Self {
-        let decision = reasons.iter().map(|reason| reason.counted()).max().unwrap_or_default();
-        let effective = reasons.iter().map(|reason| reason.effective(stage.mode)).max().unwrap_or_default();
+    /// A refusal, until its maker says otherwise.
+    fn new(stage: &Stage, subject: &Subject<'_>, known: Option<&Known<'_>>) -> Self {
+        let inputs = inputs::inputs(subject, known);
         Self {
-            id: Digest::of(canonical::text(&inputs).as_bytes()).short(),
-            purl: purl.to_string(),
-            file,
+            id: inputs.digest().short(),
+            purl: subject.purl.to_owned(),
+            file: subject.file.map(str::to_owned),
             stage: stage.name.clone(),
-            decision,
-            effective,
+            decision: Outcome::Block,
+            effective: Outcome::Block,
             mode: stage.mode,
-            reasons,
+            reasons: Reasons::default(),
             nearest_allowed: None,
-            policy,
+            policy: subject.policy,
             inputs,
-            served: effective.is_served(),
+            served: false,
         }
+    }
+
+    /// A refusal that nothing but this reason makes, in every mode.
+    fn refusal(stage: &Stage, policy: Digest, purl: &Purl, reason: Reason) -> Self {
+        let purl = purl.to_string();
+        let subject = Subject { purl: &purl, file: None, stage: &stage.name, policy, rule: Some(&reason.rule) };
+        let decision = Self::new(stage, &subject, None);
+        Self { reasons: vec![Arc::new(reason)].into(), ..decision }
     }
 }
 
@@ -127,30 +128,27 @@ impl Judgement {
                 _ => return missing(policy, stage, facts, Some(&known.version)),
             },
         };
-        let mut inputs = Map::new();
-        subject(&mut inputs, stage, policy.digest(), &purl, file.map(|file| file.file.as_str()));
-        inputs.insert(String::from("facts"), release_facts(facts, known, file));
-        inputs.insert(String::from("assessed"), Value::from(stage.feed.is_none() || self.assessed));
-        inputs.insert(String::from("age"), age_input(age));
-        if file.is_none() {
-            let ages = judged.artifacts.iter().map(|artifact| age_input(&artifact.age)).collect();
-            inputs.insert(String::from("ages"), Value::Array(ages));
-        }
-        let mut waivers: Vec<Value> =
-            reasons.iter().filter_map(|reason| Some(json!(reason.waived.as_ref()?))).collect();
-        waivers.dedup();
-        inputs.insert(String::from("waivers"), Value::Array(waivers));
-        let file = file.map(|file| file.file.clone());
-        let mut decision = Decision::new(stage, policy.digest(), purl, file, reasons.clone(), Value::Object(inputs));
-        // A release with very many reasons lists some; what it comes to is the judgement's.
+        let ages = judged.artifacts.iter().map(|artifact| &artifact.age);
+        let depends = Known {
+            facts,
+            release: known,
+            artifact: file,
+            age,
+            ages: if file.is_none() { ages.collect() } else { Vec::new() },
+            assessed: stage.feed.is_none() || self.assessed,
+            reasons,
+        };
+        let purl = purl.to_string();
+        let file = file.map(|file| file.file.as_str());
+        let subject = Subject { purl: &purl, file, stage: &stage.name, policy: policy.digest(), rule: None };
+        let mut decision = Decision::new(stage, &subject, Some(&depends));
         decision.decision = outcome;
         decision.effective = effective;
         decision.served = effective.is_served();
+        decision.reasons = reasons.clone();
         if !effective.is_served() {
-            decision.nearest_allowed = self
-                .nearest_allowed(facts, release)
-                .and_then(|nearest| facts.releases.get(nearest))
-                .map(|nearest| nearest.version.clone());
+            let nearest = self.nearest_allowed(facts, release).and_then(|nearest| facts.releases.get(nearest));
+            decision.nearest_allowed = nearest.map(|nearest| nearest.version.clone());
         }
         decision
     }
@@ -159,72 +157,8 @@ impl Judgement {
 /// The decision about a package whose name is private in this stage, before any upstream is asked; `None` if it is not.
 /// It is enforced in observe mode too: to watch what would happen, Weir would have to tell the name to a stranger.
 pub fn private_name(stage: &Stage, ecosystem: &Ecosystem, name: &PackageName) -> Option<Decision> {
-    let reasons: Vec<_> = stage.checks.iter().filter_map(|check| check.name(ecosystem, name).map(Arc::new)).collect();
-    if reasons.is_empty() {
-        return None;
-    }
-    let purl = Purl::new(ecosystem, name, None);
-    let mut inputs = Map::new();
-    subject(&mut inputs, stage, stage.policy, &purl, None);
-    Some(Decision::new(stage, stage.policy, purl, None, reasons, Value::Object(inputs)))
-}
-
-/// What a decision is about, and by which text.
-fn subject(inputs: &mut Map<String, Value>, stage: &Stage, policy: Digest, purl: &Purl, file: Option<&str>) {
-    inputs.insert(String::from("purl"), Value::from(purl.to_string()));
-    if let Some(file) = file {
-        inputs.insert(String::from("file"), Value::from(file));
-    }
-    inputs.insert(String::from("stage"), Value::from(stage.name.as_str()));
-    inputs.insert(String::from("policy"), Value::from(policy.to_string()));
-}
-
-/// The facts of a release; with `file`, of that artifact alone.
-fn release_facts(facts: &PackageFacts, release: &ReleaseFacts, file: Option<&ArtifactFacts>) -> Value {
-    let mut vulnerabilities: Vec<String> =
-        release.vulnerabilities.iter().map(|vulnerability| vulnerability.digest.to_string()).collect();
-    vulnerabilities.sort_unstable();
-    vulnerabilities.dedup();
-    let artifacts: Vec<Value> = match file {
-        Some(file) => vec![artifact_facts(file)],
-        None => release.artifacts.iter().map(artifact_facts).collect(),
-    };
-    // Changed bytes of one file concern every file of the release.
-    let changed = release
-        .artifacts
-        .iter()
-        .any(|artifact| artifact.findings.iter().any(crate::rules::integrity::concerns_release));
-    json!({
-        "published": release.published,
-        // First seen counts only where upstream tells no date.
-        "first_seen": release.published.is_none().then_some(release.first_seen),
-        "yanked": release.yanked,
-        "deprecated": release.deprecated,
-        "license": release.license,
-        "status": facts.status,
-        "vulnerabilities": vulnerabilities,
-        "changed_bytes": changed,
-        "artifacts": artifacts,
-    })
-}
-
-fn artifact_facts(artifact: &ArtifactFacts) -> Value {
-    json!({
-        "file": artifact.file,
-        "published": artifact.published,
-        "first_seen": artifact.published.is_none().then_some(artifact.first_seen),
-        "sha256": artifact.sha256,
-        "findings": artifact.findings,
-    })
-}
-
-fn age_input(age: &Age) -> Value {
-    match age {
-        Age::Unasked => Value::Null,
-        Age::Passed => Value::from("passed"),
-        Age::Held(until) => json!({ "until": until }),
-        Age::Exempt(reason) => json!({ "exempt": reason.facts }),
-    }
+    let reason = stage.checks.iter().find_map(|check| check.name(ecosystem, name))?;
+    Some(Decision::refusal(stage, stage.policy, &Purl::new(ecosystem, name, None), reason))
 }
 
 /// A question about something that the facts do not have. Nothing is served that nobody has judged.
@@ -232,9 +166,5 @@ fn missing(policy: &Policy, stage: &Stage, facts: &PackageFacts, version: Option
     let purl = Purl::new(facts.ecosystem, &facts.package, version);
     let message = String::from("The registry's index does not have what is asked for, so nothing is known about it.");
     let reason = Reason::new("integrity", Outcome::Block, message, "integrity (not in the index)", json!({}));
-    let mut inputs = Map::new();
-    subject(&mut inputs, stage, policy.digest(), &purl, None);
-    inputs.insert(String::from("facts"), Value::Null);
-    let reasons = vec![Arc::new(reason.detail("not-in-index").always())];
-    Decision::new(stage, policy.digest(), purl, None, reasons, Value::Object(inputs))
+    Decision::refusal(stage, policy.digest(), &purl, reason.detail("not-in-index").always())
 }

@@ -12,7 +12,7 @@ use weir_core::facts::{PackageFacts, ReleaseFacts};
 use crate::nearest::Allowed;
 use crate::outcome::{Mode, Outcome};
 use crate::policy::Policy;
-use crate::reason::Reason;
+use crate::reason::{Reason, Reasons};
 use crate::rules::Context;
 use crate::stage::Stage;
 use crate::waiver::Waiver;
@@ -39,7 +39,7 @@ pub struct ReleaseJudgement {
     /// What is enforced.
     pub effective: Outcome,
     /// Why, strictest first: what concerns all of it, and what concerns any of its artifacts.
-    pub reasons: Vec<Arc<Reason>>,
+    pub reasons: Reasons,
     /// Parallel to [`ReleaseFacts::artifacts`].
     pub artifacts: Vec<ArtifactJudgement>,
     /// Its place in time, for the decision's inputs: until when the whole of it is held, or what exempts it.
@@ -54,7 +54,7 @@ pub struct ArtifactJudgement {
     /// What is enforced.
     pub effective: Outcome,
     /// Why, strictest first.
-    pub reasons: Vec<Arc<Reason>>,
+    pub reasons: Reasons,
     pub(crate) age: Age,
 }
 
@@ -217,13 +217,25 @@ fn waive(waivers: &[&Waiver], release: &ReleaseFacts, judged: &mut DraftRelease,
     }
 }
 
-fn finish(judged: DraftRelease, mode: Mode) -> ReleaseJudgement {
-    let effective =
-        |reasons: &[Arc<Reason>]| reasons.iter().map(|reason| reason.effective(mode)).max().unwrap_or_default();
-    let mut all = judged.reasons.clone();
-    let mut artifacts = Vec::with_capacity(judged.artifacts.len());
+fn finish(mut judged: DraftRelease, mode: Mode) -> ReleaseJudgement {
+    sort(&mut judged.reasons);
+    let (outcome, effective) = come_to(&judged.reasons, mode);
+    let shared = Reasons::from(judged.reasons.clone());
+    let mut all = judged.reasons;
+    let mut whole = ReleaseJudgement {
+        outcome,
+        effective,
+        reasons: shared.clone(),
+        artifacts: Vec::with_capacity(judged.artifacts.len()),
+        age: judged.age,
+    };
+    let mut some_alone = false;
     for artifact in judged.artifacts {
+        let (own_outcome, own_effective) = come_to(&artifact.reasons, mode);
+        whole.outcome = whole.outcome.max(own_outcome);
+        whole.effective = whole.effective.max(own_effective);
         for reason in artifact.reasons.iter().filter(|reason| reason.outcome > Outcome::Allow) {
+            some_alone = true;
             // Forty wheels that wait are one reason: the one that waits longest.
             match all.iter().position(|other| other.until.is_some() && reason.until.is_some()) {
                 Some(index) if all[index].until < reason.until => all[index] = Arc::clone(reason),
@@ -232,26 +244,33 @@ fn finish(judged: DraftRelease, mode: Mode) -> ReleaseJudgement {
                 None => {}
             }
         }
-        let mut reasons = artifact.reasons;
-        if reasons.is_empty() {
-            reasons.clone_from(&judged.reasons);
+        let reasons = if artifact.reasons.is_empty() {
+            shared.clone()
         } else {
-            reasons.extend(judged.reasons.iter().cloned());
-        }
-        sort(&mut reasons);
-        artifacts.push(ArtifactJudgement {
-            outcome: strictest(&reasons),
-            effective: effective(&reasons),
+            let mut reasons = artifact.reasons;
+            reasons.extend(shared.iter().cloned());
+            sort(&mut reasons);
+            reasons.into()
+        };
+        whole.artifacts.push(ArtifactJudgement {
+            outcome: outcome.max(own_outcome),
+            effective: effective.max(own_effective),
             reasons,
             age: artifact.age,
         });
     }
-    let own = (strictest(&judged.reasons), effective(&judged.reasons));
-    let (outcome, effective) = artifacts
-        .iter()
-        .fold(own, |(outcome, enforced), artifact| (outcome.max(artifact.outcome), enforced.max(artifact.effective)));
-    sort(&mut all);
-    ReleaseJudgement { outcome, effective, reasons: all, artifacts, age: judged.age }
+    if some_alone {
+        sort(&mut all);
+        whole.reasons = all.into();
+    }
+    whole
+}
+
+/// What reasons come to, and what of it is enforced.
+fn come_to(reasons: &[Arc<Reason>], mode: Mode) -> (Outcome, Outcome) {
+    reasons.iter().fold(Default::default(), |(outcome, effective): (Outcome, Outcome), reason| {
+        (outcome.max(reason.counted()), effective.max(reason.effective(mode)))
+    })
 }
 
 /// Strictest first, waived ones after those that count; else in the order in which the rules spoke.

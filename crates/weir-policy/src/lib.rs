@@ -15,11 +15,11 @@
 //! | `pattern` | which packages and versions are meant? |
 //! | [`rules`] | what does each rule say? One file a rule |
 //! | `judge`, `nearest` | what does it come to, and what may be taken instead? |
-//! | `decision`, `canonical` | how is it told, recorded and enforced? |
+//! | `decision`, `inputs` | how is it told, recorded and enforced? |
 //! | `reference` | the reference page of rules |
 
-mod canonical;
 mod decision;
+mod inputs;
 mod judge;
 mod mistake;
 mod nearest;
@@ -35,12 +35,13 @@ mod stage;
 mod waiver;
 
 pub use decision::{Decision, Permit, private_name};
+pub use inputs::Inputs;
 pub use judge::{ArtifactJudgement, Judgement, MAX_REASONS, ReleaseJudgement, judge};
 pub use mistake::{PolicyError, PolicyErrors};
 pub use outcome::{Mode, Outcome};
 pub use pattern::{InvalidPattern, Pattern};
 pub use policy::{MAX_STAGES, MAX_TEXT, MAX_WAIVERS, Policy};
-pub use reason::{MAX_LINE, Reason, WaiverRef};
+pub use reason::{MAX_LINE, Reason, Reasons, WaiverRef};
 pub use reference::rules_reference;
 pub use rules::{Key, RULES, Rule};
 pub use stage::{RESERVED, Stage};

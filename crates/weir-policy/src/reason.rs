@@ -1,8 +1,9 @@
 //! Why: one reason of a decision.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use weir_core::Timestamp;
 use weir_core::facts::Vulnerability;
@@ -44,6 +45,39 @@ pub struct Reason {
     /// For what waits: until when.
     #[serde(skip)]
     pub(crate) until: Option<Timestamp>,
+}
+
+/// The reasons of one decision, strictest first. Copies are cheap: most artifacts have exactly their release's.
+#[derive(Clone, Debug, Default)]
+pub struct Reasons(Option<Arc<[Arc<Reason>]>>);
+
+impl From<Vec<Arc<Reason>>> for Reasons {
+    fn from(reasons: Vec<Arc<Reason>>) -> Self {
+        Self((!reasons.is_empty()).then(|| reasons.into()))
+    }
+}
+
+impl Deref for Reasons {
+    type Target = [Arc<Reason>];
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl<'r> IntoIterator for &'r Reasons {
+    type Item = &'r Arc<Reason>;
+    type IntoIter = std::slice::Iter<'r, Arc<Reason>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Serialize for Reasons {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
 }
 
 /// The waiver that a reason is waived by.

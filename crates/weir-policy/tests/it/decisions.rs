@@ -15,8 +15,7 @@ const DJANGO: &str = "pypi django\n4.2.24 2026-01-01 PYSEC-1(9.8,fixed=4.2.30)\n
 #[test]
 fn a_decision_tells_all_that_explain_shows() {
     let policy = policy("vulnerability = { block-cvss = 9.0 }");
-    let mut decision = decide(&policy, DJANGO, "2026-10-01", 0, Some(0));
-    decision.inputs = serde_json::Value::Null;
+    let decision = decide(&policy, DJANGO, "2026-10-01", 0, Some(0));
     expect![[r#"
         {
           "id": "we6yjg4dfoorbkht",
@@ -54,9 +53,30 @@ fn a_decision_tells_all_that_explain_shows() {
           ],
           "nearest_allowed": "4.2.30",
           "policy": "a863553a1ffcdad48feedbd5de2565ca1f76f0467aa734b1c829148b4aebd099",
-          "inputs": null
+          "inputs": {"age":null,"assessed":true,"facts":{"artifacts":[{"file":"django-4.2.24.tar.gz","findings":[],"first_seen":null,"published":"2026-01-01T00:00:00Z","sha256":"30d56ed7d0ec209aacfd893c357482d6d418244ab832a809f314137cf144607c"}],"changed_bytes":false,"deprecated":null,"first_seen":null,"license":null,"published":"2026-01-01T00:00:00Z","status":null,"vulnerabilities":["4656e6278937b15a1ccb468e88d09b75cfcd3f713c946db0653770ac846d5cab"],"yanked":null},"file":"django-4.2.24.tar.gz","policy":"a863553a1ffcdad48feedbd5de2565ca1f76f0467aa734b1c829148b4aebd099","purl":"pkg:pypi/django@4.2.24","stage":"prod","waivers":[]}
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&decision).unwrap());
+}
+
+#[test]
+fn inputs_are_canonical_json() {
+    let policy = policy("minimum-age = 7\nvulnerability = { block-cvss = 9.0 }\nyanked = \"warn\"");
+    let text =
+        "pypi x\nstatus archived\n1 2026-01-01 V-1(9.8) yanked=é\"\\\u{1} license=MIT file=a@2026-09-30 finding=b:odd";
+    let decision = decide(&policy, text, "2026-10-01", 0, None);
+    fn sorted(value: &serde_json::Value) -> String {
+        match value {
+            serde_json::Value::Array(items) => format!("[{}]", items.iter().map(sorted).collect::<Vec<_>>().join(",")),
+            serde_json::Value::Object(object) => {
+                let mut entries: Vec<_> = object.iter().collect();
+                entries.sort_by_key(|(key, _)| *key);
+                let entries = entries.into_iter().map(|(key, value)| format!("\"{key}\":{}", sorted(value)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+            }
+            scalar => scalar.to_string(),
+        }
+    }
+    assert_eq!(sorted(&decision.inputs.to_value()), decision.inputs.as_str());
 }
 
 #[test]
