@@ -24,17 +24,18 @@ pub fn repaired<'p>(packument: &'p Packument<'_>, offered: &[Offered<'p>]) -> Ve
     let mut tags: Vec<(Cow<'p, str>, Cow<'p, str>)> = Vec::new();
     for field in &packument.dist_tags.0 {
         let Some(version) = json::text(field.value) else { continue };
+        let name = field.name();
         let version = match version {
             version if versions.contains(version.as_ref()) => version,
-            upstream if field.name == LATEST => match instead_of(&upstream, offered) {
+            upstream if name == LATEST => match instead_of(&upstream, offered) {
                 Some(version) => Cow::Borrowed(version),
                 None => continue,
             },
             _ => continue,
         };
         // Of a repeated tag the last counts.
-        tags.retain(|(name, _)| *name != field.name);
-        tags.push((Cow::Borrowed(field.name.as_ref()), version));
+        tags.retain(|(other, _)| *other != name);
+        tags.push((name, version));
     }
     tags
 }
@@ -46,16 +47,13 @@ pub const LATEST: &str = "latest";
 /// such a one, since what is above was not meant for everyone yet; failing that any final one, and then any.
 fn instead_of<'p>(latest: &str, offered: &[Offered<'p>]) -> Option<&'p str> {
     let latest = Npm.sort_key(latest).ok();
-    let highest = |accept: &dyn Fn(&Offered<'_>, &weir_core::SortKey) -> bool| {
-        let keyed = offered.iter().filter_map(|release| Some((Npm.sort_key(release.version).ok()?, release)));
-        keyed.filter(|(key, release)| accept(release, key)).max_by(|a, b| a.0.cmp(&b.0)).map(|(_, r)| r.version)
+    let place = |release: &Offered<'p>| {
+        let key = Npm.sort_key(release.version).ok()?;
+        let is_final = !Npm.is_prerelease(release.version);
+        let is_good = is_final && !release.deprecated;
+        let is_below = latest.as_ref().is_none_or(|latest| key < *latest);
+        Some(((is_good && is_below, is_good, is_final, key), release.version))
     };
-    let is_final = |release: &Offered<'_>| !Npm.is_prerelease(release.version);
-    highest(&|release, key| {
-        is_final(release) && !release.deprecated && latest.as_ref().is_none_or(|latest| key < latest)
-    })
-    .or_else(|| highest(&|release, _| is_final(release) && !release.deprecated))
-    .or_else(|| highest(&|release, _| is_final(release)))
-    .or_else(|| highest(&|_, _| true))
-    .or_else(|| offered.last().map(|release| release.version))
+    let best = offered.iter().filter_map(place).max_by(|a, b| a.0.cmp(&b.0)).map(|(_, version)| version);
+    best.or_else(|| offered.last().map(|release| release.version))
 }

@@ -43,13 +43,13 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
 
 /// The artifact of a release; `None` if its address is missing or leads nowhere.
 fn artifact(manifest: &Manifest<'_>, base: &Url) -> Option<Artifact> {
-    let dist = manifest.fields.object("dist")?;
+    let dist = &manifest.dist;
     let url = address(base, &dist.text("tarball")?)?;
     let provenance = dist
         .object("attestations")
         .and_then(|attestations| attestations.text("url"))
         .and_then(|url| address(base, &url));
-    Some(Artifact { file: manifest.file.clone(), url, digests: digests(&dist), provenance, ..Artifact::default() })
+    Some(Artifact { file: manifest.file.clone(), url, digests: digests(dist), provenance, ..Artifact::default() })
 }
 
 fn address(base: &Url, text: &str) -> Option<String> {

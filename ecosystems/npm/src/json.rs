@@ -4,26 +4,47 @@
 //! and written back as such, and what Weir does not know survives verbatim.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
+
+use crate::split::{Key, Misread, Splitter};
 
 /// One entry of an object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    /// The key as written, with its quotation marks.
-    pub key: &'a str,
-    /// The key as meant.
-    pub name: Cow<'a, str>,
+    key: Key<'a>,
     /// The value as written.
     pub value: &'a str,
 }
 
 impl<'a> Field<'a> {
-    pub fn new(key: &'a RawValue, value: &'a RawValue) -> Self {
-        Self { key: key.get(), name: unquoted(key.get()), value: value.get() }
+    /// An entry with its key and value as written.
+    pub fn new(key: Key<'a>, value: &'a str) -> Self {
+        Self { key, value }
+    }
+
+    /// The key as written, with its quotation marks.
+    pub fn key(&self) -> &'a str {
+        self.key.raw
+    }
+
+    /// The key as meant. One that JavaScript reads and Rust cannot (half a surrogate pair) stays as it is written: it has
+    /// a backslash and so is none that Weir knows.
+    pub fn name(&self) -> Cow<'a, str> {
+        let inner = self.key.raw.get(1..self.key.raw.len() - 1).unwrap_or_default();
+        if !self.key.escaped {
+            return Cow::Borrowed(inner);
+        }
+        serde_json::from_str(self.key.raw).map_or(Cow::Borrowed(inner), Cow::Owned)
+    }
+
+    /// True if the key means `name`.
+    #[inline]
+    pub fn is(&self, name: &str) -> bool {
+        if self.key.escaped {
+            return self.name() == name;
+        }
+        self.key.raw.len() == name.len() + 2 && &self.key.raw.as_bytes()[1..=name.len()] == name.as_bytes()
     }
 }
 
@@ -34,13 +55,29 @@ pub struct Object<'a>(pub Vec<Field<'a>>);
 impl<'a> Object<'a> {
     /// Reads an object; `None` if the text is anything else.
     pub fn read(text: &'a str) -> Option<Self> {
-        // Anything else need not be read to know that it is none.
-        text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
+        let mut splitter = Splitter::new(text);
+        let object = Self::split(&mut splitter).ok()?;
+        splitter.end().ok().map(|()| object)
+    }
+
+    /// Reads the object that comes next.
+    pub fn split(splitter: &mut Splitter<'a>) -> Result<Self, Misread> {
+        let mut fields = Vec::with_capacity(8);
+        splitter.object(|splitter, key| {
+            fields.push(Field::new(key, splitter.value()?));
+            Ok(())
+        })?;
+        Ok(Self(fields))
+    }
+
+    /// The last entry called `name`.
+    pub fn field(&self, name: &str) -> Option<&Field<'a>> {
+        self.0.iter().rev().find(|field| field.is(name))
     }
 
     /// The raw value of the last entry called `name`.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|field| field.name == name).map(|field| field.value)
+        self.field(name).map(|field| field.value)
     }
 
     /// The object that is called `name`.
@@ -54,38 +91,10 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::with_capacity(32);
-                while let Some(key) = map.next_key::<&RawValue>()? {
-                    fields.push(Field::new(key, map.next_value()?));
-                }
-                Ok(Object(fields))
-            }
-        }
-        deserializer.deserialize_map(Fields)
-    }
-}
-
 /// The text that a raw value is, if it is one.
 pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
-}
-
-/// What a raw key means. One that JavaScript reads and Rust cannot (half a surrogate pair) stays as it is written: it has
-/// a backslash and so is none that Weir knows.
-pub fn unquoted(raw: &str) -> Cow<'_, str> {
-    text(raw).unwrap_or(Cow::Borrowed(raw))
 }
 
 /// The value that raw text is; `None` if it is longer than `limit` or cannot be read.
@@ -113,7 +122,7 @@ impl<'o> Writer<'o> {
 
     /// Appends an entry as it was read.
     pub fn field(&mut self, field: &Field<'_>) {
-        self.raw_key(field.key).push_str(field.value);
+        self.raw_key(field.key()).push_str(field.value);
     }
 
     /// Appends a key, written with quotation marks; the caller appends its value.

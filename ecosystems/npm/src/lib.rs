@@ -3,6 +3,7 @@
 mod artifact;
 mod audit;
 mod dist_tags;
+mod grammar;
 mod index;
 mod json;
 pub mod name;
@@ -12,6 +13,7 @@ pub mod range;
 mod registry;
 mod render;
 mod restrictions;
+mod split;
 pub mod version;
 
 use weir_core::Ecosystem;

@@ -18,30 +18,33 @@ use crate::{protocol, restrictions};
 const JSON: &str = "application/json";
 const INSTALL_JSON: &str = "application/vnd.npm.install-v1+json";
 
-/// Fields of a manifest in the abbreviated form (npm's `package-metadata.md`, and what the registry adds to it).
-const ABBREVIATED: &[&str] = &[
-    "name",
-    "version",
-    "deprecated",
-    "dependencies",
-    "optionalDependencies",
-    "devDependencies",
-    "bundleDependencies",
-    "bundledDependencies",
-    "peerDependencies",
-    "peerDependenciesMeta",
-    "acceptDependencies",
-    "bin",
-    "directories",
-    "dist",
-    "engines",
-    "os",
-    "cpu",
-    "libc",
-    "funding",
-    "_hasShrinkwrap",
-    "hasInstallScript",
-];
+/// True for the fields of a manifest in the abbreviated form (npm's `package-metadata.md`, and what the registry adds).
+fn is_abbreviated(field: &str) -> bool {
+    matches!(
+        field,
+        "name"
+            | "version"
+            | "deprecated"
+            | "dependencies"
+            | "optionalDependencies"
+            | "devDependencies"
+            | "bundleDependencies"
+            | "bundledDependencies"
+            | "peerDependencies"
+            | "peerDependenciesMeta"
+            | "acceptDependencies"
+            | "bin"
+            | "directories"
+            | "dist"
+            | "engines"
+            | "os"
+            | "cpu"
+            | "libc"
+            | "funding"
+            | "_hasShrinkwrap"
+            | "hasInstallScript"
+    )
+}
 
 /// Renders a page.
 pub fn render(page: &Page<'_>, form: &Form) -> Result<Rendered, InvalidDocument> {
@@ -139,14 +142,14 @@ impl<'p, 'a> View<'p, 'a> {
 
     fn full(&self, out: &mut String) {
         let mut page = Writer::new(out);
-        let mut written: HashSet<&str> = HashSet::new();
-        for field in &self.packument.fields {
-            let name = field.name.as_ref();
-            match name {
-                "versions" | "dist-tags" | "time" if !written.insert(name) => {}
-                "versions" => self.push_versions(page.raw_key(field.key), false),
-                "dist-tags" => self.push_dist_tags(page.raw_key(field.key)),
-                "time" => self.push_time(page.raw_key(field.key)),
+        let mut written: HashSet<String> = HashSet::new();
+        for field in &self.packument.fields.0 {
+            let name = field.name();
+            match name.as_ref() {
+                "versions" | "dist-tags" | "time" if !written.insert(name.to_string()) => {}
+                "versions" => self.push_versions(page.raw_key(field.key()), false),
+                "dist-tags" => self.push_dist_tags(page.raw_key(field.key())),
+                "time" => self.push_time(page.raw_key(field.key())),
                 // Staged versions are upstream's own and nobody has decided on them.
                 "policyRestrictions" | "stagedVersions" => {}
                 _ => page.field(field),
@@ -161,13 +164,13 @@ impl<'p, 'a> View<'p, 'a> {
 
     fn abbreviated(&self, out: &mut String) {
         let mut page = Writer::new(out);
-        match self.packument.get("name") {
+        match self.packument.fields.get("name") {
             Some(name) => page.key("name").push_str(name),
             None => push_text(page.key("name"), self.page.package.as_str()),
         }
         self.push_dist_tags(page.key("dist-tags"));
         self.push_versions(page.key("versions"), true);
-        let modified = self.packument.time.get("modified").or_else(|| self.packument.get("modified"));
+        let modified = self.packument.time.get("modified").or_else(|| self.packument.fields.get("modified"));
         match (modified, self.served.iter().map(|(_, release)| release.published).max()) {
             (Some(modified), _) => page.key("modified").push_str(modified),
             (None, Some(newest)) => push_text(page.key("modified"), &newest.to_string()),
@@ -203,7 +206,8 @@ impl<'p, 'a> View<'p, 'a> {
         let upstream: HashSet<&str> = all.collect();
         let mut time = Writer::new(out);
         for field in &self.packument.time.0 {
-            let name = field.name.as_ref();
+            let name = field.name();
+            let name = name.as_ref();
             if !upstream.contains(name) || (offered.contains_key(name) && dates.contains_key(name)) {
                 time.field(field);
             }
@@ -218,7 +222,7 @@ impl<'p, 'a> View<'p, 'a> {
 
     /// The refused versions and the reasons; nothing if there are none.
     fn push_restrictions(&self, page: &mut Writer<'_>, abbreviated: bool) {
-        let upstream = self.packument.get("policyRestrictions").and_then(Object::read);
+        let upstream = self.packument.fields.get("policyRestrictions").and_then(Object::read);
         if self.refused.is_empty() && upstream.is_none() {
             return;
         }
@@ -226,7 +230,7 @@ impl<'p, 'a> View<'p, 'a> {
         let upstream = upstream.unwrap_or_default();
         let mut restrictions = Writer::new(page.key("policyRestrictions"));
         for field in &upstream.0 {
-            if !matches!(field.name.as_ref(), "versions" | "message") {
+            if !field.is("versions") && !field.is("message") {
                 restrictions.field(field);
             }
         }
@@ -235,12 +239,14 @@ impl<'p, 'a> View<'p, 'a> {
             self.push_manifest(versions.raw_key(manifest.key), manifest, None, abbreviated);
         }
         for field in upstream.object("versions").unwrap_or_default().0 {
-            if own.contains(field.name.as_ref()) {
+            let version = field.name();
+            if own.contains(version.as_ref()) {
                 continue;
             }
-            let file = conventional_file(self.page.package, &field.name);
+            let file = conventional_file(self.page.package, &version);
             let Some(fields) = Object::read(field.value) else { continue };
-            let manifest = Manifest { key: field.key, version: field.name, file, fields };
+            let dist = fields.object("dist").unwrap_or_default();
+            let manifest = Manifest { key: field.key(), version, file, fields, dist };
             self.push_manifest(versions.raw_key(manifest.key), &manifest, None, abbreviated);
         }
         versions.end();
@@ -258,17 +264,17 @@ impl<'p, 'a> View<'p, 'a> {
         let mut fields = Writer::new(out);
         let mut scripts = abbreviated;
         for field in &manifest.fields.0 {
-            let name = field.name.as_ref();
-            if abbreviated && !ABBREVIATED.contains(&name) {
+            if abbreviated && !is_abbreviated(&field.name()) {
                 continue;
             }
-            match name {
-                "dist" => self.push_dist(fields.raw_key(field.key), field, manifest),
-                "deprecated" if warned.is_some() => {}
-                _ => {
-                    scripts &= name != "hasInstallScript";
-                    fields.field(field);
+            if field.is("dist") {
+                // Of a repeated key the last counts, and one is enough.
+                if manifest.fields.get("dist").is_some_and(|last| std::ptr::eq(last, field.value)) {
+                    self.push_dist(fields.raw_key(field.key()), field, manifest);
                 }
+            } else if warned.is_none() || !field.is("deprecated") {
+                scripts &= !field.is("hasInstallScript");
+                fields.field(field);
             }
         }
         if let Some(note) = warned {
@@ -281,21 +287,21 @@ impl<'p, 'a> View<'p, 'a> {
     }
 
     fn push_dist(&self, out: &mut String, field: &Field<'_>, manifest: &Manifest<'_>) {
-        let Some(dist) = Object::read(field.value) else {
+        if !field.value.starts_with('{') {
             out.push_str(field.value);
             return;
-        };
+        }
         let mut entries = Writer::new(out);
-        for field in &dist.0 {
-            match (field.name.as_ref(), Object::read(field.value)) {
-                ("tarball", _) => {
-                    let address = format!("{}{}", self.files, protocol::encoded_segment(&manifest.file));
-                    push_text(entries.raw_key(field.key), &address);
-                }
-                ("attestations", Some(attestations)) => {
-                    self.push_attestations(entries.raw_key(field.key), &attestations, &manifest.version);
-                }
-                _ => entries.field(field),
+        for field in &manifest.dist.0 {
+            if field.is("tarball") {
+                let out = entries.raw_key(field.key());
+                push_text(out, &format!("{}{}", self.files, protocol::encoded_segment(&manifest.file)));
+            } else if field.is("attestations")
+                && let Some(attestations) = Object::read(field.value)
+            {
+                self.push_attestations(entries.raw_key(field.key()), &attestations, &manifest.version);
+            } else {
+                entries.field(field);
             }
         }
         entries.end();
@@ -304,10 +310,10 @@ impl<'p, 'a> View<'p, 'a> {
     fn push_attestations(&self, out: &mut String, attestations: &Object<'_>, version: &str) {
         let mut entries = Writer::new(out);
         for field in &attestations.0 {
-            if field.name == "url" && json::text(field.value).is_some() {
+            if field.is("url") && json::text(field.value).is_some() {
                 let (name, version) = (protocol::encoded(self.page.package), protocol::encoded_segment(version));
                 let address = format!("{}/-/npm/v1/attestations/{name}@{version}", self.page.base);
-                push_text(entries.raw_key(field.key), &address);
+                push_text(entries.raw_key(field.key()), &address);
             } else {
                 entries.field(field);
             }

@@ -108,13 +108,11 @@ fn is_beyond(version: &Version, range: &Range, above: bool, prereleases: bool) -
     let further = |a: &Version, b: &Version| if above { a > b } else { a < b };
     let (open, open_or_equal) =
         if above { (Operator::Greater, Operator::GreaterOrEqual) } else { (Operator::Less, Operator::LessOrEqual) };
-    let zero = Range::parse(">=0.0.0-0").unwrap();
     for comparators in range.alternatives(prereleases) {
         // An alternative without comparators stands for `>=0.0.0`.
         let mut bounds: Vec<(Operator, Version)> =
             comparators.iter().map(|comparator| (comparator.operator, comparator.version.clone())).collect();
         if bounds.is_empty() {
-            assert!(zero.satisfies(&Version::parse("0.0.0-0").unwrap(), true));
             bounds.push((Operator::GreaterOrEqual, Version::parse("0.0.0").unwrap()));
         }
         let (mut high, mut low) = (&bounds[0], &bounds[0]);

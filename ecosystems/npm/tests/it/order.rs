@@ -73,3 +73,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_order_is_the_reference_order() {
+    let table = include_str!("../../testdata/version-order.txt");
+    let lines = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let places: Vec<(usize, &str)> =
+        lines.enumerate().flat_map(|(place, line)| line.split(" = ").map(move |version| (place, version))).collect();
+    assert!(places.len() > 60);
+    for (place, version) in &places {
+        for (other_place, other) in &places {
+            assert_eq!(Npm.compare(version, other), Some(place.cmp(other_place)), "{version} and {other}");
+        }
+    }
+}
