@@ -43,9 +43,10 @@ impl TailHold {
         }
     }
 
-    /// How many bytes from the start of the stream may be handed on. Never falls.
+    /// How many bytes from the start of the stream may be handed on. Never falls. The last bytes that came are always
+    /// held: a stream that turns out shorter than was announced keeps its end too.
     pub fn releasable(&self) -> u64 {
-        let whole = self.fed.min(self.total.saturating_sub(HELD_TAIL));
+        let whole = self.fed.min(self.total).saturating_sub(HELD_TAIL);
         self.zip.as_ref().map_or(whole, |scan| whole.min(scan.clear()))
     }
 }
@@ -218,9 +219,18 @@ mod tests {
     fn a_plain_stream_keeps_its_tail() {
         let mut hold = TailHold::plain(100_000);
         assert_eq!(hold.releasable(), 0);
+        hold.feed(&FILLER[..70_000]);
+        assert_eq!(hold.releasable(), 70_000 - HELD_TAIL);
+        hold.feed(&FILLER[..30_000]);
+        assert_eq!(hold.releasable(), 100_000 - HELD_TAIL);
         hold.feed(&FILLER[..1000]);
-        assert_eq!(hold.releasable(), 1000);
-        hold.feed(&FILLER[..99_000]);
+        assert_eq!(hold.releasable(), 100_000 - HELD_TAIL);
+    }
+
+    #[test]
+    fn a_stream_that_is_shorter_than_announced_keeps_its_tail() {
+        let mut hold = TailHold::plain(1_000_000);
+        hold.feed(&FILLER[..100_000]);
         assert_eq!(hold.releasable(), 100_000 - HELD_TAIL);
     }
 
