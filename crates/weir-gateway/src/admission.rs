@@ -4,7 +4,7 @@
 //! can give. A registry format that forgot to ask could not be written down.
 
 use weir_core::Digest;
-use weir_policy::{Decision, Permit};
+use weir_policy::Permit;
 
 /// Bytes that a decision lets out.
 #[derive(Debug)]
@@ -37,7 +37,21 @@ impl Admitted {
     }
 }
 
-/// The permit of `decision`, or the decision back as a refusal.
-pub fn permit(decision: &Decision) -> Option<Permit> {
-    decision.permit()
+/// Leave to send the leading bytes of an artifact that is still on its way: never its tail.
+#[derive(Debug)]
+pub struct Leading {
+    decision: String,
+}
+
+impl Leading {
+    /// Exchanges a permit that metadata gave for the right to send what may be sent before the verdict.
+    #[expect(clippy::needless_pass_by_value, reason = "a permit is spent")]
+    pub fn new(permit: Permit) -> Self {
+        Self { decision: permit.decision_id().to_owned() }
+    }
+
+    /// The decision that lets them out.
+    pub fn decision(&self) -> &str {
+        &self.decision
+    }
 }

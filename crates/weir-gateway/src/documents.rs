@@ -29,11 +29,13 @@ pub struct Lifetimes {
     pub shared: i64,
     /// That something is absent, and that upstream does not answer.
     pub negative: i64,
+    /// How long a request waits for upstream to confirm what is kept, before that is served as it is.
+    pub patience: i64,
 }
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { package: 5 * 60 * 1000, shared: 60 * 60 * 1000, negative: 15 * 1000 }
+        Self { package: 5 * 60 * 1000, shared: 60 * 60 * 1000, negative: 15 * 1000, patience: 3 * 1000 }
     }
 }
 
@@ -42,6 +44,10 @@ impl Default for Lifetimes {
 pub struct Held {
     /// Digest of the bytes as kept (compressed): the document's identity.
     pub digest: Digest,
+    /// Its path relative to the upstream base.
+    pub path: String,
+    /// When Weir first saw this version of it.
+    pub seen_from: Timestamp,
     /// Where it came from, after redirects.
     pub url: String,
     /// Its media type as sent.
@@ -71,6 +77,9 @@ pub enum DocumentError {
     /// Upstream's answer cannot be read.
     #[error(transparent)]
     Invalid(#[from] InvalidDocument),
+    /// Upstream's answer cannot be read, and nothing older is kept that can.
+    #[error("{0}")]
+    Unreadable(String),
     /// Weir's own storage failed.
     #[error("{0}")]
     Storage(String),
@@ -98,6 +107,14 @@ struct Arrived {
 type Key = (&'static str, String);
 type Answer = Result<Arc<Held>, DocumentError>;
 
+/// An answer and the time in which it is taken for current.
+#[derive(Clone)]
+struct Kept {
+    answer: Answer,
+    from: Timestamp,
+    until: Timestamp,
+}
+
 /// The documents of all upstreams.
 pub struct Documents {
     upstreams: HashMap<&'static str, Arc<Upstream>>,
@@ -106,7 +123,7 @@ pub struct Documents {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     lifetimes: Lifetimes,
-    held: Lru<Key, (Answer, Timestamp)>,
+    held: Lru<Key, Kept>,
     bodies: Lru<Digest, Bytes>,
     flights: Flights<Key, Answer>,
     trouble: Mutex<HashMap<&'static str, String>>,
@@ -150,18 +167,56 @@ impl Documents {
         rows
     }
 
-    /// The current document, asked for again if the kept one is older than its lifetime.
+    /// The current document, asked for again if the kept one is older than its lifetime. Where upstream is slow, what is
+    /// kept is served meanwhile, and says so.
     pub async fn current(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
         let key = (ecosystem.id, wanted.path.clone());
-        if let Some((answer, good_until)) = self.held.get(&key)
-            && self.clock.now() < good_until
+        let now = self.clock.now();
+        // A clock that went back makes nothing current for longer.
+        if let Some(kept) = self.held.get(&key)
+            && kept.from <= now
+            && now < kept.until
         {
-            return answer;
+            return kept.answer;
         }
-        let this = Arc::clone(self);
-        let wanted = wanted.clone();
+        let patience = std::time::Duration::from_millis(u64::try_from(self.lifetimes.patience).unwrap_or_default());
+        match tokio::time::timeout(patience, self.renewed(ecosystem, wanted)).await {
+            Ok(answer) => answer,
+            Err(_) => match self.kept(ecosystem, wanted).await {
+                Ok(held) => {
+                    let reason = format!("upstream has not answered within {} ms", self.lifetimes.patience);
+                    self.metrics.stale.inc();
+                    let answer = Ok(Arc::new(Held { stale: Some(reason), ..(*held).clone() }));
+                    self.keep(ecosystem, wanted, answer.clone(), now, self.lifetimes.negative);
+                    answer
+                }
+                Err(_) => self.renewed(ecosystem, wanted).await,
+            },
+        }
+    }
+
+    /// What [`Documents::renew`] gives, run once for all who wait for it.
+    async fn renewed(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
+        let key = (ecosystem.id, wanted.path.clone());
+        let (this, wanted) = (Arc::clone(self), wanted.clone());
         let renewed = self.flights.run(key, || async move { this.renew(ecosystem, &wanted).await }).await;
         renewed.map_err(DocumentError::storage)?
+    }
+
+    /// The version of a document that was current before `held`, to be served because that cannot be read.
+    pub async fn before(
+        &self,
+        ecosystem: &'static Ecosystem,
+        held: &Held,
+        reason: &str,
+    ) -> Result<Option<Arc<Held>>, DocumentError> {
+        let upstream = self.upstream(ecosystem)?;
+        let before = held.seen_from.plus_millis(-1);
+        let row = self.store.document_at(upstream.base(), &held.path, before).await.map_err(DocumentError::storage)?;
+        Ok(row.map(|row| {
+            self.metrics.stale.inc();
+            Arc::new(Held { stale: Some(reason.to_owned()), ..Held::from(row) })
+        }))
     }
 
     /// The kept document without asking upstream, for working offline.
@@ -184,11 +239,11 @@ impl Documents {
             && now < held.checked_at.plus_millis(lifetime)
             && held.checked_at <= now
         {
-            self.keep(ecosystem, wanted, Ok(Arc::clone(held)), held.checked_at.plus_millis(lifetime));
+            self.keep(ecosystem, wanted, Ok(Arc::clone(held)), held.checked_at, lifetime);
             return Ok(Arc::clone(held));
         }
         let (answer, good_for) = self.ask(ecosystem, wanted, kept, now, lifetime).await;
-        self.keep(ecosystem, wanted, answer.clone(), now.plus_millis(good_for));
+        self.keep(ecosystem, wanted, answer.clone(), now, good_for);
         answer
     }
 
@@ -212,19 +267,13 @@ impl Documents {
         self.count(ecosystem, &fetched);
         match (fetched, kept) {
             (Ok(Fetched::NotModified), Some(held)) => {
-                let touched = self
-                    .store
-                    .touch_document(
-                        upstream.base(),
-                        &wanted.path,
-                        held.etag.as_deref(),
-                        held.last_modified.as_deref(),
-                        now,
-                    )
-                    .await
-                    .map(|_| Arc::new(Held { checked_at: now, stale: None, ..(*held).clone() }))
-                    .map_err(DocumentError::storage);
-                (touched, lifetime)
+                let (etag, last_modified) = (held.etag.as_deref(), held.last_modified.as_deref());
+                let touched = self.store.touch_document(upstream.base(), &wanted.path, etag, last_modified, now).await;
+                if let Err(error) = touched {
+                    // What upstream confirmed is current, whether or not that can be written down.
+                    tracing::error!(error = %error, document = wanted.path, "a check could not be recorded");
+                }
+                (Ok(Arc::new(Held { checked_at: now, stale: None, ..(*held).clone() })), lifetime)
             }
             (Ok(Fetched::NotModified), None) => {
                 let error = DocumentError::Storage(format!(
@@ -234,11 +283,19 @@ impl Documents {
                 ));
                 (Err(error), self.lifetimes.negative)
             }
-            (Ok(Fetched::Document { url, content_type, etag, last_modified, body }), _) => {
+            (Ok(Fetched::Document { url, content_type, etag, last_modified, body }), kept) => {
                 let document = Arrived { url, content_type, etag, last_modified, body };
-                let stored = self.store_document(upstream.base(), &wanted.path, document, now).await;
-                let good_for = if stored.is_ok() { lifetime } else { self.lifetimes.negative };
-                (stored, good_for)
+                match (self.store_document(upstream.base(), &wanted.path, document, now).await, kept) {
+                    (Ok(held), _) => (Ok(held), lifetime),
+                    // A full disk is no reason to stop serving what is there.
+                    (Err(error), Some(held)) => {
+                        tracing::error!(error = %error, document = wanted.path, "a document could not be stored");
+                        self.metrics.stale.inc();
+                        let stale = Some(String::from("a newer document of upstream could not be stored"));
+                        (Ok(Arc::new(Held { stale, ..(*held).clone() })), self.lifetimes.negative)
+                    }
+                    (Err(error), None) => (Err(error), self.lifetimes.negative),
+                }
             }
             (Ok(Fetched::Absent { .. }), kept) => {
                 if kept.is_some()
@@ -281,8 +338,9 @@ impl Documents {
         Ok(Arc::new(Held::from(recorded.row)))
     }
 
-    fn keep(&self, ecosystem: &'static Ecosystem, wanted: &Wanted, answer: Answer, good_until: Timestamp) {
-        self.held.insert((ecosystem.id, wanted.path.clone()), (answer, good_until), 512 + wanted.path.len() * 2);
+    fn keep(&self, ecosystem: &'static Ecosystem, wanted: &Wanted, answer: Answer, from: Timestamp, good_for: i64) {
+        let kept = Kept { answer, from, until: from.plus_millis(good_for) };
+        self.held.insert((ecosystem.id, wanted.path.clone()), kept, 1024 + wanted.path.len() * 3);
     }
 
     fn count(&self, ecosystem: &'static Ecosystem, fetched: &Result<Fetched, UpstreamError>) {
@@ -323,22 +381,37 @@ impl Documents {
 
     /// A document that never changes under its address, verified where a digest is stated. At most `limit` bytes.
     pub async fn immutable(
-        &self,
+        self: &Arc<Self>,
         ecosystem: &'static Ecosystem,
         url: &str,
         stated: Option<Digest>,
         limit: u64,
         online: bool,
     ) -> Result<Bytes, DocumentError> {
-        let upstream = self.upstream(ecosystem)?;
+        let upstream = Arc::clone(self.upstream(ecosystem)?);
         if let Some(row) = self.store.current_document(upstream.base(), url).await.map_err(DocumentError::storage)? {
-            return self.body(&Held::from(row)).await;
+            let body = self.body(&Held::from(row)).await?;
+            // Some registries make such documents anew, and state the new digest.
+            if stated.is_none_or(|stated| Digest::of(&body) == stated) {
+                return Ok(body);
+            }
         }
         if !online {
             return Err(DocumentError::Absent { upstream: upstream.base().to_owned(), path: url.to_owned() });
         }
-        let download = upstream.open(url).await.map_err(DocumentError::Upstream)?;
-        let body = download.bytes(limit).await.map_err(DocumentError::Upstream)?;
+        let (this, address) = (Arc::clone(self), url.to_owned());
+        let fetch = || async move { this.fetch(&upstream, &address, stated, limit).await };
+        let held = self.flights.run((ecosystem.id, url.to_owned()), fetch).await.map_err(DocumentError::storage)??;
+        self.body(&held).await
+    }
+
+    async fn fetch(&self, upstream: &Upstream, url: &str, stated: Option<Digest>, limit: u64) -> Answer {
+        let failed = |error: UpstreamError| match error.is_absent() {
+            true => DocumentError::Absent { upstream: upstream.base().to_owned(), path: url.to_owned() },
+            false => DocumentError::Upstream(error),
+        };
+        let download = upstream.open(url).await.map_err(failed)?;
+        let body = download.bytes(limit).await.map_err(failed)?;
         if let Some(stated) = stated
             && Digest::of(&body) != stated
         {
@@ -348,15 +421,9 @@ impl Documents {
                 problem: format!("the index states SHA-256 {stated}, the bytes have {}", Digest::of(&body)),
             }));
         }
-        let fetched = Arrived {
-            url: url.to_owned(),
-            content_type: String::new(),
-            etag: None,
-            last_modified: None,
-            body: body.clone(),
-        };
-        self.store_document(upstream.base(), url, fetched, self.clock.now()).await?;
-        Ok(body)
+        let fetched =
+            Arrived { url: url.to_owned(), content_type: String::new(), etag: None, last_modified: None, body };
+        self.store_document(upstream.base(), url, fetched, self.clock.now()).await
     }
 
     /// Forgets that something was absent or unreachable, so that the next request asks again.
@@ -374,6 +441,8 @@ impl From<weir_store::DocumentRow> for Held {
     fn from(row: weir_store::DocumentRow) -> Self {
         Self {
             digest: row.digest,
+            path: row.path,
+            seen_from: row.seen_from,
             url: row.url,
             content_type: row.content_type,
             checked_at: row.checked_at,

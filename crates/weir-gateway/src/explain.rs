@@ -44,7 +44,7 @@ impl Gateway {
             None => newest(&view)
                 .ok_or_else(|| Failure::NotFound(format!("{} `{package}` has no release upstream", ecosystem.title)))?,
         };
-        let decision = view.decision(release, None).ok_or_else(|| Failure::NoStage(stage.to_owned()))?;
+        let decision = view.release_decision(release).ok_or_else(|| Failure::NoStage(stage.to_owned()))?;
         self.record(&decision, ecosystem, package).await?;
         Ok(self.explanation(decision, ecosystem, package))
     }

@@ -25,10 +25,12 @@ pub struct Known {
     pub artifacts: HashMap<String, ArtifactRow>,
     /// What it was made from: if this is unchanged, so is everything else.
     pub stamp: Stamp,
+    /// The places of all artifacts, by file name.
+    files: Vec<(u32, u32)>,
 }
 
 /// What facts are made from.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Stamp {
     /// Upstream's documents.
     pub documents: Vec<Digest>,
@@ -39,6 +41,30 @@ pub struct Stamp {
 }
 
 impl Known {
+    /// Puts together what is known.
+    pub fn new(
+        held: Vec<Arc<Held>>,
+        index: Index,
+        facts: PackageFacts,
+        artifacts: HashMap<String, ArtifactRow>,
+        stamp: Stamp,
+    ) -> Self {
+        let places = index.releases.iter().enumerate().flat_map(|(release, it)| {
+            (0..it.artifacts.len())
+                .filter_map(move |artifact| Some((release.try_into().ok()?, artifact.try_into().ok()?)))
+        });
+        let mut known = Self { files: places.collect(), held, index: Arc::new(index), facts, artifacts, stamp };
+        let mut files = std::mem::take(&mut known.files);
+        files.sort_by(|a, b| known.name(*a).cmp(known.name(*b)));
+        known.files = files;
+        known
+    }
+
+    fn name(&self, (release, artifact): (u32, u32)) -> &str {
+        let release = self.index.releases.get(release as usize);
+        release.and_then(|release| release.artifacts.get(artifact as usize)).map_or("", |artifact| &artifact.file)
+    }
+
     /// A rough weight in memory, in bytes.
     pub fn weight(&self) -> usize {
         let artifacts: usize = self.index.releases.iter().map(|release| release.artifacts.len()).sum();
@@ -56,9 +82,8 @@ impl Known {
 
     /// The place of an artifact by file name.
     pub fn file(&self, file: &str) -> Option<(usize, usize)> {
-        self.index.releases.iter().enumerate().find_map(|(at, release)| {
-            release.artifacts.iter().position(|artifact| artifact.file == file).map(|artifact| (at, artifact))
-        })
+        let at = self.files.binary_search_by(|place| self.name(*place).cmp(file)).ok()?;
+        self.files.get(at).map(|(release, artifact)| (*release as usize, *artifact as usize))
     }
 }
 

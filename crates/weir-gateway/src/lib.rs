@@ -6,6 +6,7 @@
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
 //! | [`known`] | what is known about a package, whatever the stage? |
 //! | [`view`] | what does one stage make of it, and what do its pages look like? |
+//! | [`learnt`] | what has Weir itself found out about artifacts since it started? |
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
 //! | [`admission`] | may these bytes leave? |
 //! | [`respond`] | how do pages and bytes go out: codings, ranges, conditions? |
@@ -21,6 +22,7 @@ pub mod documents;
 pub mod explain;
 pub mod gateway;
 pub mod known;
+pub mod learnt;
 pub mod metrics;
 pub mod refusal;
 pub mod requests;

@@ -14,7 +14,7 @@ pub struct RequestLabels {
     pub stage: String,
     /// Ecosystem, or empty.
     pub ecosystem: String,
-    /// `served`, `not-modified`, `refused`, `absent`, `upstream-error`, `error`.
+    /// `served`, `not-modified`, `refused`, `absent`, `aborted`, `upstream-error`, `error`.
     pub outcome: String,
 }
 

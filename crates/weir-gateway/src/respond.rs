@@ -35,21 +35,25 @@ pub fn coding(headers: &HeaderMap) -> Coding {
     best
 }
 
-/// A page, or 304.
-pub fn page(page: &PageBytes, headers: &HeaderMap) -> Response {
-    let coding = coding(headers);
-    let etag = page.etag(coding);
-    let mut response = if matches_none(headers, &page.tag) {
-        status(StatusCode::NOT_MODIFIED, Body::empty())
+/// True if the client has the page already.
+pub fn is_current(page: &PageBytes, headers: &HeaderMap) -> bool {
+    matches_none(headers, &page.tag)
+}
+
+/// A page in `coding`, or 304.
+pub fn page(page: &PageBytes, coding: Coding, headers: &HeaderMap) -> Response {
+    let (mut response, coding) = if is_current(page, headers) {
+        (status(StatusCode::NOT_MODIFIED, Body::empty()), coding)
     } else {
-        let mut response = status(StatusCode::OK, Body::from(page.coded(coding)));
+        let (coding, body) = page.coded(coding);
+        let mut response = status(StatusCode::OK, Body::from(body));
         put(&mut response, header::CONTENT_TYPE, &page.content_type);
         if let Some(name) = coding.name() {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
         }
-        response
+        (response, coding)
     };
-    put(&mut response, header::ETAG, &etag);
+    put(&mut response, header::ETAG, &page.etag(coding));
     response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     response
@@ -79,10 +83,13 @@ pub enum Asked {
 }
 
 /// Reads the conditions and the range of a request for `size` bytes tagged `tag` (RFC 9110 §13, §14). Several ranges are
-/// answered with the whole, as the specification allows.
-pub fn asked(headers: &HeaderMap, size: u64, tag: &str) -> Asked {
-    if matches_none(headers, tag) {
+/// answered with the whole, as the specification allows; a range means something only to GET.
+pub fn asked(headers: &HeaderMap, head: bool, size: u64, tag: &str) -> Asked {
+    if !tag.is_empty() && matches_none(headers, tag) {
         return Asked::Unchanged;
+    }
+    if head {
+        return Asked::Whole;
     }
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else { return Asked::Whole };
     if let Some(if_range) = headers.get(header::IF_RANGE).and_then(|value| value.to_str().ok())
@@ -230,7 +237,7 @@ mod tests {
             ("bytes=0-1,3-4", Asked::Whole),
             ("lines=1-2", Asked::Whole),
         ] {
-            assert_eq!(asked(&with(header::RANGE, value), 100, "t"), expected, "{value}");
+            assert_eq!(asked(&with(header::RANGE, value), false, 100, "t"), expected, "{value}");
         }
     }
 

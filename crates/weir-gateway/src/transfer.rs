@@ -17,6 +17,9 @@ use weir_core::{Clock, Digest, Ecosystem, PackageName, Purl};
 use weir_store::{NewArtifact, NewFact, Store};
 use weir_upstream::{Upstream, UpstreamError};
 
+use crate::learnt::Learnt;
+use crate::metrics::{Metrics, UpstreamLabels};
+
 /// What is fetched: enough to do it without the view it was asked through.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -105,30 +108,51 @@ impl Transfer {
     }
 }
 
-/// Told when something new is known about a package's artifacts.
-pub type Learnt = dyn Fn(&'static Ecosystem, &PackageName) + Send + Sync;
-
 type Key = (&'static str, PackageName, String);
+type Running = Mutex<HashMap<Key, Transfer>>;
 
 /// The transfers that run, and what they need.
 pub struct Transfers {
     store: Store,
     blobs: Arc<Blobs>,
     clock: Arc<dyn Clock>,
-    learnt: Box<Learnt>,
-    running: Mutex<HashMap<Key, Transfer>>,
+    metrics: Arc<Metrics>,
+    learnt: Arc<Learnt>,
+    running: Arc<Running>,
+}
+
+/// Takes a transfer off the list of those that run, also when its task panics.
+struct Landing {
+    running: Arc<Running>,
+    key: Key,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        lock(&self.running).remove(&self.key);
+    }
+}
+
+fn lock(running: &Running) -> std::sync::MutexGuard<'_, HashMap<Key, Transfer>> {
+    running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Transfers {
     /// No transfers yet.
-    pub fn new(store: Store, blobs: Arc<Blobs>, clock: Arc<dyn Clock>, learnt: Box<Learnt>) -> Self {
-        Self { store, blobs, clock, learnt, running: Mutex::default() }
+    pub fn new(
+        store: Store,
+        blobs: Arc<Blobs>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        learnt: Arc<Learnt>,
+    ) -> Self {
+        Self { store, blobs, clock, metrics, learnt, running: Arc::default() }
     }
 
     /// Joins the transfer of an artifact, or starts it.
     pub fn join(self: &Arc<Self>, order: Order, upstream: &Arc<Upstream>) -> Result<Transfer, TransferError> {
         let key = (order.ecosystem.id, order.package.clone(), order.artifact.file.clone());
-        let mut running = self.running();
+        let mut running = lock(&self.running);
         if let Some(transfer) = running.get(&key) {
             return Ok(transfer.clone());
         }
@@ -137,6 +161,7 @@ impl Transfers {
         let transfer = Transfer { progress, path: spool.path().to_owned() };
         running.insert(key.clone(), transfer.clone());
         drop(running);
+        let landing = Landing { running: Arc::clone(&self.running), key };
         let this = Arc::clone(self);
         let upstream = Arc::clone(upstream);
         tokio::spawn(async move {
@@ -145,7 +170,8 @@ impl Transfers {
                 tracing::warn!(ecosystem = order.ecosystem.id, package = %order.package, file = order.artifact.file,
                     error = %error, "an artifact did not arrive");
             }
-            this.running().remove(&key);
+            // What was learnt is on record: who comes after this starts from there.
+            drop(landing);
             sender.send_modify(|progress| progress.end = Some(end));
         });
         Ok(transfer)
@@ -160,6 +186,11 @@ impl Transfers {
     ) -> Result<Landed, TransferError> {
         let storage = |error: &dyn std::fmt::Display| TransferError::Storage(error.to_string());
         let artifact = &order.artifact;
+        if let Some(landed) = self.landed(order).await? {
+            return Ok(landed);
+        }
+        let labels = UpstreamLabels { ecosystem: order.ecosystem.id.to_owned(), outcome: String::from("artifact") };
+        self.metrics.upstream.get_or_create(&labels).inc();
         let mut download = upstream.open(&artifact.url).await.map_err(TransferError::Upstream)?;
         let total = download.length.or(artifact.size);
         sender.send_modify(|progress| {
@@ -169,8 +200,15 @@ impl Transfers {
         let zip = order.ecosystem.registry.inspection(&artifact.file).is_some_and(|i| i.container == Container::Zip);
         let mut hold = total.map(|total| if zip { TailHold::zip(total) } else { TailHold::plain(total) });
         let mut hasher = Hasher::new(&artifact.digests);
+        let mut arrived: u64 = 0;
         while let Some(chunk) = download.chunk().await.map_err(TransferError::Upstream)? {
             hasher.update(&chunk);
+            arrived += chunk.len() as u64;
+            if download.length.is_none() && artifact.size.is_some_and(|size| arrived > size) {
+                // Without a length there would be no other end to it.
+                let size = artifact.size.unwrap_or_default();
+                return self.mismatch(order, format!("the index states {size} bytes, and more came")).await;
+            }
             spool.write(&chunk).map_err(|error| storage(&error))?;
             if let Some(hold) = &mut hold {
                 hold.feed(&chunk);
@@ -180,13 +218,7 @@ impl Transfers {
         }
         let hashed = hasher.finish();
         if let Err(problem) = hashed.check(&artifact.digests) {
-            let body = serde_json::json!({ "url": artifact.url, "problem": problem }).to_string();
-            let subject = format!("{}#{}", subject(order), artifact.file);
-            self.store
-                .record_event("digest-mismatch", &subject, &body, self.clock.now())
-                .await
-                .map_err(|error| storage(&error))?;
-            return Err(TransferError::Mismatch { file: artifact.file.clone(), problem });
+            return self.mismatch(order, problem).await;
         }
         let inspected = self.inspect(order, &spool).await?;
         let metadata = match inspected.declared.metadata {
@@ -201,7 +233,7 @@ impl Transfers {
         findings.sort();
         findings.dedup();
         let (license, license_source) = match inspected.declared.license {
-            Some((text, place)) => (Some(text), Some(format!("{place} in {}", artifact.file))),
+            Some((text, place)) => (Some(text), Some(place)),
             None => (None, None),
         };
         let now = self.clock.now();
@@ -224,8 +256,32 @@ impl Transfers {
             fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
         ];
         self.store.record_facts(&facts, now).await.map_err(|error| storage(&error))?;
-        (self.learnt)(order.ecosystem, &order.package);
+        self.learnt.add(order.ecosystem.id, &order.package);
         Ok(Landed { digest: hashed.sha256, size: hashed.length })
+    }
+
+    /// What was stored by a transfer that ended just before this one began.
+    async fn landed(&self, order: &Order) -> Result<Option<Landed>, TransferError> {
+        let storage = |error: &dyn std::fmt::Display| TransferError::Storage(error.to_string());
+        let (ecosystem, package) = (order.ecosystem.id, order.package.as_str());
+        let row =
+            self.store.artifact(ecosystem, package, &order.artifact.file).await.map_err(|error| storage(&error))?;
+        let Some(row) = row else { return Ok(None) };
+        let size = self.blobs.size(&row.sha256).await.map_err(|error| storage(&error))?;
+        Ok((size == Some(row.size)).then_some(Landed { digest: row.sha256, size: row.size }))
+    }
+
+    /// Tells of bytes that are not the promised ones.
+    async fn mismatch(&self, order: &Order, problem: String) -> Result<Landed, TransferError> {
+        self.metrics.integrity.inc();
+        let artifact = &order.artifact;
+        let body = serde_json::json!({ "url": artifact.url, "problem": problem }).to_string();
+        let subject = format!("{}#{}", subject(order), artifact.file);
+        self.store
+            .record_event("digest-mismatch", &subject, &body, self.clock.now())
+            .await
+            .map_err(|error| TransferError::Storage(error.to_string()))?;
+        Err(TransferError::Mismatch { file: artifact.file.clone(), problem })
     }
 
     async fn inspect(&self, order: &Order, spool: &Spool) -> Result<weir_inspect::Inspected, TransferError> {
@@ -243,10 +299,6 @@ impl Transfers {
             Ok(Err(error)) => Err(TransferError::Storage(format!("the spooled artifact cannot be read: {error}"))),
             Err(error) => Err(TransferError::Storage(format!("the inspection was interrupted: {error}"))),
         }
-    }
-
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Transfer>> {
-        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -5,13 +5,20 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 use weir_core::registry::{Document, Form, InvalidDocument, Page, ServedArtifact, ServedRelease, Shown};
 use weir_core::{Digest, Timestamp};
 use weir_policy::{Decision, Judgement, Outcome, Policy, Stage};
 use weir_store::IndexState;
 
-use crate::known::{Known, documents, told_date};
+use crate::known::{Known, Stamp, documents, told_date};
 use crate::refusal;
+
+/// Forms of a single release whose pages are kept. What they are of comes from the client: a bound keeps one package's
+/// forms from filling memory.
+const MAX_DETAILS: usize = 16;
+/// How far a clock may have gone back before a view that was judged later no longer counts, in milliseconds.
+const CLOCK_SLACK: i64 = 60_000;
 
 /// A package as one stage sees it.
 #[derive(Debug)]
@@ -26,9 +33,40 @@ pub struct View {
     pub state: Digest,
     /// The judgement, releases parallel to the index.
     pub judgement: Judgement,
+    judged_at: Timestamp,
     public_url: String,
-    served: OnceLock<Vec<ServedRelease>>,
-    pages: Mutex<HashMap<Form, Arc<PageBytes>>>,
+    served: OnceLock<Served>,
+    pages: Mutex<HashMap<Form, Arc<Slot>>>,
+}
+
+/// How each release is served, and the decisions that its notes name.
+#[derive(Debug)]
+struct Served {
+    releases: Vec<ServedRelease>,
+    named: Vec<Named>,
+}
+
+/// A decision that a page names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// Its id.
+    pub id: String,
+    /// The release that it is about, by its place in the index.
+    pub release: usize,
+    /// The artifact that it is about, if it is about one.
+    pub artifact: Option<usize>,
+}
+
+/// The place of one form's page, made once, whoever asks for it and however many at a time.
+pub type Slot = OnceCell<Arc<Made>>;
+
+/// What became of a form.
+#[derive(Debug)]
+pub struct Made {
+    /// What it shows.
+    pub shown: Shown,
+    /// The page; `None` if there is nothing to show, or what it would show is refused.
+    pub page: Option<Arc<PageBytes>>,
 }
 
 impl View {
@@ -41,6 +79,7 @@ impl View {
             stage: stage.to_owned(),
             state: Digest::from_bytes([0; 32]),
             judgement,
+            judged_at: at,
             public_url: public_url.to_owned(),
             served: OnceLock::new(),
             pages: Mutex::default(),
@@ -53,7 +92,8 @@ impl View {
     pub fn state(&self, at: Timestamp) -> IndexState {
         let facts = &self.known.facts;
         let stamp = &self.known.stamp;
-        let documents: Vec<_> = stamp.documents.iter().map(ToString::to_string).collect();
+        // Those that were read: not always the current ones, if a current one cannot be read.
+        let documents: Vec<_> = self.known.held.iter().map(|held| held.digest.to_string()).collect();
         let hidden = self.hidden();
         let parts = [
             self.stage.clone(),
@@ -70,7 +110,7 @@ impl View {
             stage: self.stage.clone(),
             ecosystem: facts.ecosystem.id.to_owned(),
             package: facts.package.as_str().to_owned(),
-            document: stamp.documents[0],
+            document: self.known.held.first().map_or(Digest::from_bytes([0; 32]), |held| held.digest),
             policy: self.policy.digest(),
             advisories: stamp.advisories,
             waivers: self.policy.waivers_digest(),
@@ -80,9 +120,10 @@ impl View {
     }
 
     /// True while nothing that the view was made from has changed.
-    pub fn holds(&self, known: &Arc<Known>, policy: &Arc<Policy>, at: Timestamp) -> bool {
-        Arc::ptr_eq(&self.known, known)
-            && Arc::ptr_eq(&self.policy, policy)
+    pub fn holds(&self, stamp: &Stamp, policy: &Policy, at: Timestamp) -> bool {
+        self.known.stamp == *stamp
+            && self.policy.digest() == policy.digest()
+            && self.judged_at <= at.plus_millis(CLOCK_SLACK)
             && self.judgement.changes_at.is_none_or(|changes_at| at < changes_at)
     }
 
@@ -95,16 +136,43 @@ impl View {
         Some(self.judgement.decision(&self.policy, self.stage()?, &self.known.facts, release, artifact))
     }
 
-    /// How each release is served.
-    pub fn served(&self) -> &[ServedRelease] {
-        self.served.get_or_init(|| (0..self.known.index.releases.len()).map(|release| self.serve(release)).collect())
+    /// The decision on a release as a page names it: where a release is one file, that file's, so that page, file and
+    /// explanation have one decision.
+    pub fn release_decision(&self, release: usize) -> Option<Decision> {
+        self.decision(release, self.only_artifact(release))
     }
 
-    fn serve(&self, at: usize) -> ServedRelease {
+    fn only_artifact(&self, release: usize) -> Option<usize> {
+        self.known.index.releases.get(release).filter(|release| release.artifacts.len() == 1).map(|_| 0)
+    }
+
+    /// How each release is served.
+    pub fn served(&self) -> &[ServedRelease] {
+        &self.serving().releases
+    }
+
+    /// The decisions that the pages name. Empty until a page was made.
+    pub fn named(&self) -> &[Named] {
+        self.served.get().map_or(&[], |served| &served.named)
+    }
+
+    fn serving(&self) -> &Served {
+        self.served.get_or_init(|| {
+            let mut named = Vec::new();
+            let releases = (0..self.known.index.releases.len()).map(|at| self.serve(at, &mut named)).collect();
+            Served { releases, named }
+        })
+    }
+
+    fn serve(&self, at: usize, named: &mut Vec<Named>) -> ServedRelease {
         let release = &self.known.index.releases[at];
         let facts = &self.known.facts.releases[at];
         let judged = &self.judgement.releases[at];
-        let note = |artifact| self.decision(at, artifact).map(|decision| refusal::note(&decision, &self.public_url));
+        let mut note = |artifact| {
+            let decision = self.decision(at, artifact)?;
+            named.push(Named { id: decision.id.clone(), release: at, artifact });
+            Some(refusal::note(&decision, &self.public_url))
+        };
         let artifacts: Vec<ServedArtifact> = release
             .artifacts
             .iter()
@@ -128,42 +196,57 @@ impl View {
         } else {
             artifacts.iter().all(|artifact| artifact.refused.is_some())
         };
+        let refused = match artifacts.as_slice() {
+            _ if !all_refused => None,
+            [only] => only.refused.clone(),
+            _ => note(None),
+        };
+        let warned = !all_refused && judged.effective == Outcome::Warn;
         ServedRelease {
-            refused: if all_refused { note(None) } else { None },
-            warned: if !all_refused && judged.effective == Outcome::Warn { note(None) } else { None },
+            refused,
+            warned: if warned { note(self.only_artifact(at)) } else { None },
             published: told_date(facts.published, facts.first_seen),
             artifacts,
         }
     }
 
-    /// The page, rendered once per form. `bodies` are asked for only if it is not rendered yet.
-    pub fn cached_page(&self, form: &Form) -> Option<Arc<PageBytes>> {
-        self.pages().get(form).cloned()
+    /// The place of a form's page.
+    pub fn slot(&self, form: &Form) -> Arc<Slot> {
+        let mut pages = self.pages();
+        if let Some(slot) = pages.get(form) {
+            return Arc::clone(slot);
+        }
+        if form.detail.is_some() && pages.keys().filter(|form| form.detail.is_some()).count() >= MAX_DETAILS {
+            pages.retain(|form, _| form.detail.is_none());
+        }
+        let slot = Arc::new(Slot::new());
+        pages.insert(form.clone(), Arc::clone(&slot));
+        slot
     }
 
-    /// Which release a form shows, if it is of one.
-    pub fn shown(&self, form: &Form, base: &str, bodies: &[Bytes]) -> Shown {
+    /// Makes a form: the page, or what stands in its place.
+    pub fn make(&self, form: &Form, base: &str, bodies: &[Bytes]) -> Result<Made, InvalidDocument> {
         let documents = documents(&self.known.held, bodies);
-        self.known.facts.ecosystem.registry.shown(&self.page(&documents, base), form)
+        let registry = self.known.facts.ecosystem.registry;
+        let page = self.page(&documents, base);
+        let shown = registry.shown(&page, form);
+        let shows = match &shown {
+            Shown::Package => true,
+            Shown::Release(version) => {
+                self.known.release(version).is_some_and(|release| self.served()[release].refused.is_none())
+            }
+            Shown::Nothing => false,
+        };
+        if !shows {
+            return Ok(Made { shown, page: None });
+        }
+        let rendered = registry.render(&page, form)?;
+        Ok(Made { shown, page: Some(Arc::new(PageBytes::new(rendered.content_type, rendered.body))) })
     }
 
     fn page<'a>(&'a self, documents: &'a [Document<'a>], base: &'a str) -> Page<'a> {
         let (package, index) = (&self.known.facts.package, &*self.known.index);
         Page { package, documents, index, releases: self.served(), base }
-    }
-
-    /// Renders a page and keeps it.
-    pub fn render(&self, form: &Form, base: &str, bodies: &[Bytes]) -> Result<Arc<PageBytes>, InvalidDocument> {
-        let documents = documents(&self.known.held, bodies);
-        let rendered = self.known.facts.ecosystem.registry.render(&self.page(&documents, base), form)?;
-        let page = Arc::new(PageBytes::new(rendered.content_type, rendered.body));
-        let mut pages = self.pages();
-        // `detail` comes from the client: a bound keeps one package's forms from filling memory.
-        if pages.len() >= 16 {
-            pages.clear();
-        }
-        pages.insert(form.clone(), Arc::clone(&page));
-        Ok(page)
     }
 
     /// Digest over which artifacts are hidden: what an index state row tells.
@@ -180,13 +263,19 @@ impl View {
         Digest::of(hidden.as_bytes())
     }
 
-    /// A rough weight in memory, in bytes.
+    /// A rough weight in memory, in bytes: with what it was judged from, which it keeps alive.
     pub fn weight(&self) -> usize {
-        let pages: usize = self.pages().values().map(|page| page.weight()).sum();
-        2_000 + self.judgement.releases.len() * 400 + pages
+        let pages = self.pages();
+        let made = pages.values().filter_map(|slot| slot.get()).filter_map(|made| made.page.as_ref());
+        let pages: usize = pages.len() * 300 + made.map(|page| page.weight()).sum::<usize>();
+        let served = self.served.get().map_or(0, |served| {
+            let artifacts: usize = served.releases.iter().map(|release| release.artifacts.len()).sum();
+            served.releases.len() * 150 + artifacts * 150 + served.named.len() * 300
+        });
+        2_000 + self.judgement.releases.len() * 400 + served + pages + self.known.weight()
     }
 
-    fn pages(&self) -> std::sync::MutexGuard<'_, HashMap<Form, Arc<PageBytes>>> {
+    fn pages(&self) -> std::sync::MutexGuard<'_, HashMap<Form, Arc<Slot>>> {
         self.pages.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -199,8 +288,8 @@ pub struct PageBytes {
     /// Entity tag of the page without quotes; a coding adds its suffix.
     pub tag: String,
     identity: Bytes,
-    gzip: OnceLock<Bytes>,
-    zstd: OnceLock<Bytes>,
+    gzip: OnceLock<Option<Bytes>>,
+    zstd: OnceLock<Option<Bytes>>,
 }
 
 /// A content coding of a page.
@@ -237,15 +326,27 @@ impl PageBytes {
         }
     }
 
-    /// The page in `coding`.
-    pub fn coded(&self, coding: Coding) -> Bytes {
-        match coding {
-            Coding::Identity => self.identity.clone(),
+    /// The page in `coding`, or as it is if it cannot be coded.
+    pub fn coded(&self, coding: Coding) -> (Coding, Bytes) {
+        let coded = match coding {
+            Coding::Identity => None,
             Coding::Gzip => self.gzip.get_or_init(|| gzip(&self.identity)).clone(),
-            Coding::Zstd => self
-                .zstd
-                .get_or_init(|| zstd::bulk::compress(&self.identity, 3).map_or_else(|_| Bytes::new(), Bytes::from))
-                .clone(),
+            Coding::Zstd => {
+                self.zstd.get_or_init(|| zstd::bulk::compress(&self.identity, 3).ok().map(Bytes::from)).clone()
+            }
+        };
+        match coded {
+            Some(bytes) => (coding, bytes),
+            None => (Coding::Identity, self.identity.clone()),
+        }
+    }
+
+    /// True if [`PageBytes::coded`] has nothing to do.
+    pub fn is_coded(&self, coding: Coding) -> bool {
+        match coding {
+            Coding::Identity => true,
+            Coding::Gzip => self.gzip.get().is_some(),
+            Coding::Zstd => self.zstd.get().is_some(),
         }
     }
 
@@ -259,13 +360,13 @@ impl PageBytes {
     }
 
     fn weight(&self) -> usize {
-        self.identity.len() + self.gzip.get().map_or(0, Bytes::len) + self.zstd.get().map_or(0, Bytes::len) + 512
+        let coded = |coding: &OnceLock<Option<Bytes>>| coding.get().and_then(Option::as_ref).map_or(0, Bytes::len);
+        self.identity.len() + coded(&self.gzip) + coded(&self.zstd) + 512
     }
 }
 
-fn gzip(bytes: &[u8]) -> Bytes {
+fn gzip(bytes: &[u8]) -> Option<Bytes> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 6), flate2::Compression::new(4));
-    // Writing to memory cannot fail.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().map_or_else(|_| Bytes::new(), Bytes::from)
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok().map(Bytes::from)
 }

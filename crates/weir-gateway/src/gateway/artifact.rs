@@ -5,20 +5,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use weir_core::registry::{Artifact, Part, Which};
 use weir_core::{Digest, PackageName};
-use weir_policy::Decision;
+use weir_policy::{Decision, Outcome};
 
+use super::follow::Follower;
 use super::{Call, Failure, Gateway, find};
-use crate::admission::Admitted;
+use crate::admission::{Admitted, Leading};
+use crate::requests::{Account, Accounted};
 use crate::respond::{self, Asked};
-use crate::transfer::{Landed, Order, Transfer, TransferError};
+use crate::transfer::{Landed, Order, Transfer};
 use crate::view::View;
 
-/// Bytes read from a spool file at once.
-const CHUNK: usize = 128 * 1024;
 /// Largest core metadata or attestation document, in bytes.
 const MAX_SIBLING: u64 = 16 * 1024 * 1024;
 
@@ -37,9 +35,44 @@ impl Gateway {
         let artifact = release.artifacts[place.1].clone();
         call.record.version = Some(release.version.clone());
         call.record.file = Some(artifact.file.clone());
-        let decision = self.decide(call, &view, place).await?;
+        let decision = match self.decide(call, &view, place).await {
+            Ok(decision) => decision,
+            Err(Failure::Refused(decision)) if part != Part::Provenance && only_looking_is_missing(&decision) => {
+                return self.looked_into(call, &view, place, artifact, part, *decision).await;
+            }
+            Err(failure) => return Err(failure),
+        };
         match part {
             Part::Whole => self.whole(call, &view, place, artifact, &decision).await,
+            Part::Metadata | Part::Provenance => self.sibling(call, &view, &artifact, part, &decision).await,
+        }
+    }
+
+    /// Answers for an artifact that is refused only because nobody has looked into it: it is fetched and looked into, and
+    /// what is found decides. Not a byte leaves before.
+    async fn looked_into(
+        self: &Arc<Self>,
+        call: &mut Call<'_>,
+        view: &Arc<View>,
+        place: (usize, usize),
+        artifact: Artifact,
+        part: Part,
+        refusal: Decision,
+    ) -> Result<Response, Failure> {
+        if !self.settings.online || view.known.artifacts.contains_key(&artifact.file) {
+            return Err(Failure::Refused(Box::new(refusal)));
+        }
+        let transfer = self.fetch(call, view, place, &artifact).await?;
+        let landed = transfer.end().await?;
+        let package = view.known.facts.package.clone();
+        let view = self.view(call.stage, call.ecosystem, &package).await?;
+        let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
+        let decision = self.decide(call, &view, place).await?;
+        match part {
+            Part::Whole => {
+                call.record.artifact = Some(landed.digest);
+                self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await
+            }
             Part::Metadata | Part::Provenance => self.sibling(call, &view, &artifact, part, &decision).await,
         }
     }
@@ -51,7 +84,7 @@ impl Gateway {
         view: &View,
         (release, artifact): (usize, usize),
     ) -> Result<Decision, Failure> {
-        let decision = view.decision(release, Some(artifact)).ok_or_else(|| Failure::NoStage(call.stage.to_owned()))?;
+        let decision = view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(call.stage))?;
         self.record(&decision, call.ecosystem, &view.known.facts.package).await?;
         call.record.decision = Some(decision.id.clone());
         if decision.permit().is_none() {
@@ -78,6 +111,27 @@ impl Gateway {
         if !self.settings.online {
             return Err(Failure::NotFound(format!("`{}` is not kept, and Weir works offline", artifact.file)));
         }
+        let transfer = self.fetch(call, view, place, &artifact).await?;
+        let total = transfer.total().await?;
+        let tag = stated_tag(&artifact).unwrap_or_default();
+        let asked = total.map(|total| (total, respond::asked(call.headers, call.head, total, &tag)));
+        match asked {
+            Some((total, Asked::Whole)) if total > self.settings.stream_above => {
+                self.following(call, &artifact, transfer, total, decision).await
+            }
+            // Small, of unknown length, or asked for in part: the whole is fetched, inspected and decided first.
+            _ => self.landed(call, &artifact, &transfer).await,
+        }
+    }
+
+    /// Starts fetching an artifact, or joins who does.
+    async fn fetch(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        view: &View,
+        place: (usize, usize),
+        artifact: &Artifact,
+    ) -> Result<Transfer, Failure> {
         let bodies = self.bodies(&view.known.held).await?;
         let version = view.known.index.releases[place.0].version.clone();
         let documents = crate::known::documents(&view.known.held, &bodies);
@@ -85,30 +139,20 @@ impl Gateway {
         let package = view.known.facts.package.clone();
         let order = Order { ecosystem: call.ecosystem, package, version, artifact: artifact.clone(), said };
         let upstream = self.documents.upstream(call.ecosystem)?;
-        self.count_artifact(call.ecosystem);
-        let transfer = self.transfers.join(order, upstream)?;
-        let total = transfer.total().await?;
-        let asked = total.map(|total| respond::asked(call.headers, total, &tag(&artifact, None)));
-        match (total, asked) {
-            (Some(total), Some(Asked::Whole)) if call.head => Ok(respond::artifact(
-                &Asked::Whole,
-                total,
-                stated_tag(&artifact).as_deref(),
-                content_type(&artifact.file),
-                &decision.id,
-                Body::empty(),
-            )),
-            (Some(total), Some(Asked::Whole)) if total > self.settings.stream_above => {
-                self.following(call, &artifact, transfer, total, decision).await
-            }
-            // Small, of unknown length, or asked for in part: the whole is fetched, inspected and decided first.
-            _ => {
-                let landed = transfer.end().await?;
-                let (decision, landed) = self.decide_again(call, &artifact.file, landed).await?;
-                call.record.artifact = Some(landed.digest);
-                self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await
-            }
-        }
+        Ok(self.transfers.join(order, upstream)?)
+    }
+
+    /// Waits for the whole, and sends what the decision on it lets out.
+    async fn landed(
+        self: &Arc<Self>,
+        call: &mut Call<'_>,
+        artifact: &Artifact,
+        transfer: &Transfer,
+    ) -> Result<Response, Failure> {
+        let landed = transfer.end().await?;
+        let (decision, landed) = self.decide_again(call, &artifact.file, landed).await?;
+        call.record.artifact = Some(landed.digest);
+        self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await
     }
 
     /// Decides with what the bytes told.
@@ -136,25 +180,37 @@ impl Gateway {
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
         let admitted = Admitted::new(permit, digest, size);
         let tag = admitted.digest().to_string();
-        let asked = respond::asked(call.headers, size, &tag);
+        let asked = respond::asked(call.headers, call.head, size, &tag);
         let range = match &asked {
             Asked::Whole => 0..size,
             Asked::Part(range) => range.clone(),
             Asked::Nothing | Asked::Unchanged => 0..0,
         };
-        let body = if call.head || range.is_empty() { Body::empty() } else { self.send(&admitted, range).await? };
-        Ok(respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body))
+        let account = Account::new(self.requests.clone());
+        let is_empty = call.head || range.is_empty();
+        let body = if is_empty { Body::empty() } else { self.send(&admitted, range, &account).await? };
+        let mut response = respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body);
+        if !is_empty {
+            response.extensions_mut().insert(account);
+        }
+        Ok(response)
     }
 
     /// The only way from a blob to a client.
-    async fn send(&self, admitted: &Admitted, range: std::ops::Range<u64>) -> Result<Body, Failure> {
+    async fn send(
+        &self,
+        admitted: &Admitted,
+        range: std::ops::Range<u64>,
+        account: &Arc<Account>,
+    ) -> Result<Body, Failure> {
+        let expected = range.end - range.start;
         let stream = self
             .blobs
             .stream(admitted.digest(), range)
             .await
             .map_err(Failure::internal)?
             .ok_or_else(|| Failure::Internal(format!("the stored artifact {} is missing", admitted.digest())))?;
-        Ok(Body::from_stream(stream))
+        Ok(Body::from_stream(Accounted::new(stream, account, expected)))
     }
 
     /// Sends a large artifact while it arrives, its tail only once it is stored and decided again.
@@ -166,15 +222,17 @@ impl Gateway {
         total: u64,
         decision: &Decision,
     ) -> Result<Response, Failure> {
-        let spool = match tokio::fs::File::open(&transfer.path).await {
-            Ok(spool) => spool,
-            // The transfer ended between two looks: the bytes are where stored bytes are.
-            Err(_) => {
-                let landed = transfer.end().await?;
-                let (decision, landed) = self.decide_again(call, &artifact.file, landed).await?;
-                return self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await;
-            }
+        let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
+        let (tag, content_type) = (stated_tag(artifact), content_type(&artifact.file));
+        let head = |body| respond::artifact(&Asked::Whole, total, tag.as_deref(), content_type, &decision.id, body);
+        if call.head {
+            return Ok(head(Body::empty()));
+        }
+        // If it cannot be opened, the transfer ended between two looks: the bytes are where stored bytes are.
+        let Ok(spool) = tokio::fs::File::open(&transfer.path).await else {
+            return self.landed(call, artifact, &transfer).await;
         };
+        let account = Account::new(self.requests.clone());
         let follower = Follower {
             gateway: Arc::clone(self),
             stage: call.stage.to_owned(),
@@ -185,12 +243,13 @@ impl Gateway {
             spool,
             sent: 0,
             total,
+            leading: Leading::new(permit),
             admitted: None,
+            account: Arc::clone(&account),
         };
-        let body = Body::from_stream(follower.stream());
-        let tag = stated_tag(artifact);
-        let content_type = content_type(&artifact.file);
-        Ok(respond::artifact(&Asked::Whole, total, tag.as_deref(), content_type, &decision.id, body))
+        let mut response = head(Body::from_stream(Accounted::new(follower.stream(), &account, total)));
+        response.extensions_mut().insert(account);
+        Ok(response)
     }
 
     /// Core metadata or attestations: they leave by the decision on the artifact they belong to.
@@ -222,7 +281,7 @@ impl Gateway {
         };
         let admitted = Admitted::new(permit, Digest::of(&bytes), bytes.len() as u64);
         let tag = admitted.digest().to_string();
-        let asked = respond::asked(call.headers, admitted.size(), &tag);
+        let asked = respond::asked(call.headers, call.head, admitted.size(), &tag);
         let body = match &asked {
             _ if call.head => Bytes::new(),
             Asked::Whole => bytes,
@@ -239,11 +298,13 @@ fn slice(bytes: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
     bytes.slice(at(range.start)..at(range.end))
 }
 
-/// The entity tag of an artifact: its SHA-256.
-fn tag(artifact: &Artifact, digest: Option<Digest>) -> String {
-    digest.map(|digest| digest.to_string()).or_else(|| stated_tag(artifact)).unwrap_or_default()
+/// True if nothing speaks against an artifact but that nobody has looked into it yet.
+fn only_looking_is_missing(decision: &Decision) -> bool {
+    let mut against = decision.reasons.iter().filter(|reason| reason.counted() > Outcome::Warn).peekable();
+    against.peek().is_some() && against.all(|reason| reason.detail.as_deref() == Some("not-looked"))
 }
 
+/// The entity tag of an artifact before its bytes are there: the SHA-256 that its index states.
 fn stated_tag(artifact: &Artifact) -> Option<String> {
     artifact.digests.sha256.map(|digest| digest.to_string())
 }
@@ -253,96 +314,5 @@ fn content_type(file: &str) -> &'static str {
         Some("whl" | "zip") => "application/zip",
         Some("gz" | "tgz" | "crate") => "application/gzip",
         _ => "application/octet-stream",
-    }
-}
-
-/// Follows a transfer through its spool file.
-struct Follower {
-    gateway: Arc<Gateway>,
-    stage: String,
-    ecosystem: &'static weir_core::Ecosystem,
-    package: PackageName,
-    file: String,
-    transfer: Transfer,
-    spool: tokio::fs::File,
-    sent: u64,
-    total: u64,
-    admitted: Option<Admitted>,
-}
-
-impl Follower {
-    fn stream(self) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
-        futures_util::stream::try_unfold(self, |mut follower| async move {
-            let chunk = follower.next().await.map_err(|error| {
-                // The connection is cut before Content-Length: no client ends up with a complete file.
-                std::io::Error::other(error.to_string())
-            })?;
-            Ok(chunk.map(|chunk| (chunk, follower)))
-        })
-        .boxed()
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        if self.sent >= self.total {
-            return Ok(None);
-        }
-        let allowed = self.allowed().await?;
-        let length = usize::try_from(allowed - self.sent).unwrap_or(CHUNK).min(CHUNK);
-        let mut chunk = vec![0; length];
-        self.spool.seek(std::io::SeekFrom::Start(self.sent)).await.map_err(Failure::internal)?;
-        self.spool.read_exact(&mut chunk).await.map_err(Failure::internal)?;
-        self.sent += length as u64;
-        Ok(Some(Bytes::from(chunk)))
-    }
-
-    /// How many leading bytes may be sent now; waits until it is more than were sent.
-    async fn allowed(&mut self) -> Result<u64, Failure> {
-        if let Some(admitted) = &self.admitted {
-            return Ok(admitted.size());
-        }
-        let sent = self.sent;
-        let mut progress = self.transfer.progress.clone();
-        let progress = progress
-            .wait_for(|progress| progress.end.is_some() || progress.releasable > sent)
-            .await
-            .map_err(|_| Failure::Internal(String::from("the transfer was abandoned")))?
-            .clone();
-        match progress.end {
-            None => Ok(progress.releasable),
-            Some(Err(error)) => Err(error.into()),
-            Some(Ok(landed)) => {
-                let admitted = self.admit(landed).await?;
-                let size = admitted.size();
-                self.admitted = Some(admitted);
-                if size != self.total {
-                    return Err(TransferError::Mismatch {
-                        file: self.file.clone(),
-                        problem: format!("{} bytes were announced, {size} arrived", self.total),
-                    }
-                    .into());
-                }
-                Ok(size)
-            }
-        }
-    }
-
-    async fn admit(&self, landed: Landed) -> Result<Admitted, Failure> {
-        let view = self.gateway.view(&self.stage, self.ecosystem, &self.package).await?;
-        let (release, artifact) = find(&view.known, &Which::File(self.file.clone()), Part::Whole)?;
-        let decision = view.decision(release, Some(artifact)).ok_or_else(|| Failure::NoStage(self.stage.clone()))?;
-        self.gateway.record(&decision, self.ecosystem, &self.package).await?;
-        match decision.permit() {
-            Some(permit) => Ok(Admitted::new(permit, landed.digest, landed.size)),
-            None => {
-                tracing::warn!(
-                    stage = self.stage,
-                    ecosystem = self.ecosystem.id,
-                    file = self.file,
-                    decision = decision.id,
-                    "refused after its bytes were seen; the connection is cut"
-                );
-                Err(Failure::Refused(Box::new(decision)))
-            }
-        }
     }
 }

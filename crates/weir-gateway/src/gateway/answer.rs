@@ -1,0 +1,189 @@
+//! Requests of package managers: who asks what of which stage, and how each failure is told.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, Request};
+use weir_core::PackageName;
+use weir_core::registry::{Ask, Method};
+use weir_store::RequestRow;
+
+use super::{Call, Failure, Gateway, Principal, truncated};
+use crate::documents::DocumentError;
+use crate::requests::Account;
+use crate::transfer::TransferError;
+use crate::{refusal, respond};
+
+impl Gateway {
+    /// Answers a request of a package manager: `/{stage}/{ecosystem}/…`.
+    pub async fn handle(self: &Arc<Self>, request: Request<Body>, principal: &Principal) -> Response {
+        let started = self.clock.now();
+        let timer = tokio::time::Instant::now();
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().trim_start_matches('/');
+        let mut parts = path.splitn(3, '/');
+        let (stage, ecosystem, rest) =
+            (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let policy = self.policy.load();
+        let Some(ecosystem) = self.ecosystems.by_id(ecosystem) else {
+            return plain(404, "there is nothing here; package addresses are /{stage}/{ecosystem}/…\n");
+        };
+        let is_stage = policy.stage(stage).is_some();
+        let mut call = Call {
+            ecosystem,
+            stage,
+            base: format!("{}/{stage}/{}", self.settings.public_url, ecosystem.id),
+            headers: &head.headers,
+            head: head.method == http::Method::HEAD,
+            record: RequestRow {
+                at: started,
+                principal: principal.name.clone(),
+                client: client(&head.headers),
+                // What is no stage is the client's text: it makes no row longer and no metric more.
+                stage: if is_stage { stage.to_owned() } else { String::new() },
+                ecosystem: ecosystem.id.to_owned(),
+                package: String::new(),
+                version: None,
+                file: None,
+                artifact: None,
+                index_state: None,
+                decision: None,
+                outcome: String::new(),
+                status: 0,
+                bytes: 0,
+                duration_ms: 0,
+            },
+        };
+        let result = match principal.stage.as_deref() {
+            _ if !is_stage => Err(Failure::no_stage(stage)),
+            Some(bound) if bound != stage => {
+                Err(Failure::Forbidden(format!("this token may only use stage `{}`", truncated(bound))))
+            }
+            _ => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
+        };
+        let (mut response, outcome) = match result {
+            Ok(response) => {
+                let outcome = if response.status() == 304 { "not-modified" } else { "served" };
+                (response, outcome)
+            }
+            Err(failure) => self.fail(&mut call, &failure),
+        };
+        let mut record = call.record;
+        record.status = response.status().as_u16();
+        record.outcome = outcome.to_owned();
+        record.bytes = response
+            .headers()
+            .get(http::header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok())
+            .or_else(|| http_body::Body::size_hint(response.body()).exact())
+            .filter(|_| !call.head)
+            .unwrap_or(0);
+        record.duration_ms = u64::try_from(timer.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.metrics.duration.observe(timer.elapsed().as_secs_f64());
+        match response.extensions_mut().remove::<Arc<Account>>() {
+            Some(account) => account.open(record),
+            None => self.requests.finish(record),
+        }
+        response
+    }
+
+    async fn pass(
+        self: &Arc<Self>,
+        call: &mut Call<'_>,
+        method: &http::Method,
+        path: &str,
+        query: Option<&str>,
+        body: Body,
+        principal: &Principal,
+    ) -> Result<Response, Failure> {
+        let method = match method.as_str() {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "DELETE" => Method::Delete,
+            other => return Err(Failure::MethodNotAllowed(format!("{} means nothing here", truncated(other)))),
+        };
+        let accept = call.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        let request = weir_core::registry::Request { method, path, query, accept, base: &call.base };
+        match call.ecosystem.registry.route(&request)? {
+            Ask::Index { package, form } => self.page(call, &package, &form).await,
+            Ask::Artifact { package, which, part } => self.artifact(call, &package, &which, part).await,
+            Ask::Reply(reply) => Ok(respond::reply(reply)),
+            Ask::Redirect(to) => Ok(respond::redirect(&format!("{}/{to}", call.base))),
+            Ask::Names(form) => self.names(call.ecosystem, &form).await,
+            Ask::Whoami => Ok(respond::reply(call.ecosystem.registry.whoami(&principal.name))),
+            Ask::Audit => self.audit(call, body).await,
+            Ask::Forward(path) => self.forward(call, &path).await,
+        }
+    }
+
+    fn fail(&self, call: &mut Call<'_>, failure: &Failure) -> (Response, &'static str) {
+        let registry = call.ecosystem.registry;
+        let (status, title) = match failure {
+            Failure::Refused(decision) => {
+                let package = PackageName::from_normalized(&call.record.package);
+                let nearest = decision.nearest_allowed.as_deref();
+                let install = nearest.map(|version| registry.install_command(&package, version));
+                let problem = refusal::problem(decision, &self.settings.public_url, install.as_deref());
+                call.record.decision = Some(decision.id.clone());
+                return (respond::problem(registry, &problem), failure.outcome());
+            }
+            Failure::NotFound(_) | Failure::NoStage(_) | Failure::Document(DocumentError::Absent { .. }) => {
+                (404, "not found")
+            }
+            Failure::Transfer(TransferError::Upstream(error)) if error.is_absent() => (404, "not found"),
+            Failure::BadRequest(_) => (400, "bad request"),
+            Failure::MethodNotAllowed(_) => (405, "method not allowed"),
+            Failure::Forbidden(_) => (403, "not allowed for this token"),
+            Failure::Document(DocumentError::Storage(_))
+            | Failure::Internal(_)
+            | Failure::Transfer(TransferError::Storage(_)) => (500, "internal error"),
+            Failure::Transfer(TransferError::Mismatch { .. }) => (502, "wrong bytes from upstream"),
+            Failure::Document(_) | Failure::Transfer(_) => (502, "upstream trouble"),
+        };
+        let message = if status == 500 {
+            tracing::error!(error = %failure, stage = call.stage, ecosystem = call.ecosystem.id, "internal error");
+            String::from("internal error in Weir; its log tells the cause")
+        } else {
+            failure.to_string()
+        };
+        (respond::problem(registry, &refusal::trouble(status, title, &message)), failure.outcome())
+    }
+}
+
+impl Failure {
+    /// The word for it in request records and metrics.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Refused(_) | Self::Forbidden(_) => "refused",
+            Self::NotFound(_) | Self::NoStage(_) | Self::Document(DocumentError::Absent { .. }) => "absent",
+            Self::Transfer(TransferError::Upstream(error)) if error.is_absent() => "absent",
+            Self::BadRequest(_)
+            | Self::MethodNotAllowed(_)
+            | Self::Internal(_)
+            | Self::Document(DocumentError::Storage(_))
+            | Self::Transfer(TransferError::Storage(_)) => "error",
+            Self::Document(_) | Self::Transfer(_) => "upstream-error",
+        }
+    }
+}
+
+/// The client's family from its `User-Agent`: the first product's name, in lower case.
+fn client(headers: &HeaderMap) -> String {
+    let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    agent
+        .split(['/', ' ', '('])
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .take(32)
+        .collect::<String>()
+        .to_ascii_lowercase()
+}
+
+fn plain(status: u16, text: &str) -> Response {
+    respond::reply(weir_core::registry::Reply::text(status, text.to_owned()))
+}

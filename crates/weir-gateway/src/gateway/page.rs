@@ -1,0 +1,158 @@
+//! Pages: a package's index in the form that a client wants, the list of names, and what is only handed on.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use bytes::Bytes;
+use weir_core::registry::{Form, Reply, Shown};
+use weir_core::{Ecosystem, PackageName};
+
+use super::{Call, Failure, Gateway, truncated};
+use crate::documents::DocumentError;
+use crate::respond;
+use crate::view::{Made, PageBytes, View};
+
+/// Names that are listed at most.
+const MAX_NAMES: usize = 100_000;
+/// Names that are read from the store at once.
+const NAMES_AT_ONCE: u32 = 1_000;
+
+impl Gateway {
+    pub(super) async fn page(
+        self: &Arc<Self>,
+        call: &mut Call<'_>,
+        package: &PackageName,
+        form: &Form,
+    ) -> Result<Response, Failure> {
+        call.record.package = package.as_str().to_owned();
+        let sight = self.sight(call.stage, call.ecosystem, package).await?;
+        let view = &sight.view;
+        call.record.index_state = Some(view.state);
+        let made = self.made(call, view, form).await?;
+        match &made.shown {
+            Shown::Package => {}
+            Shown::Nothing => {
+                return Err(Failure::NotFound(format!(
+                    "`{package}` has no release or tag `{}`",
+                    truncated(form.detail.as_deref().unwrap_or_default())
+                )));
+            }
+            Shown::Release(version) => self.one_release(call, view, version).await?,
+        }
+        let page = made.page.as_ref().ok_or_else(|| Failure::Internal(String::from("a page was not made")))?;
+        let mut response = self.coded(call, view, page).await?;
+        if let Some(reason) = &sight.stale {
+            // RFC 9111 §5.5 dropped `Warning`; the header is Weir's own.
+            let value: String = reason.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(200).collect();
+            if let Ok(value) = http::HeaderValue::try_from(value) {
+                response.headers_mut().insert("weir-stale", value);
+            }
+        }
+        Ok(response)
+    }
+
+    /// The form, made now if nobody has asked for it yet: once, whoever asks and however many.
+    async fn made(self: &Arc<Self>, call: &Call<'_>, view: &Arc<View>, form: &Form) -> Result<Arc<Made>, Failure> {
+        let slot = view.slot(form);
+        if let Some(made) = slot.get() {
+            return Ok(Arc::clone(made));
+        }
+        let make = || async {
+            let bodies = self.bodies(&view.known.held).await?;
+            let (making, form, base) = (Arc::clone(view), form.clone(), call.base.clone());
+            let made = tokio::task::spawn_blocking(move || making.make(&form, &base, &bodies))
+                .await
+                .map_err(Failure::internal)?
+                .map_err(DocumentError::Invalid)?;
+            let key = (call.stage.to_owned(), call.ecosystem.id, view.known.facts.package.clone());
+            self.remember_named(key, view);
+            Ok::<_, Failure>(Arc::new(made))
+        };
+        let made = slot.get_or_try_init(make).await.map(Arc::clone)?;
+        self.reweigh(call, view);
+        Ok(made)
+    }
+
+    async fn coded(self: &Arc<Self>, call: &Call<'_>, view: &View, page: &Arc<PageBytes>) -> Result<Response, Failure> {
+        let coding = respond::coding(call.headers);
+        if !page.is_coded(coding) && !respond::is_current(page, call.headers) {
+            // Compressing a large page takes a while, which other requests would wait for.
+            let coded = Arc::clone(page);
+            tokio::task::spawn_blocking(move || drop(coded.coded(coding))).await.map_err(Failure::internal)?;
+            self.reweigh(call, view);
+        }
+        Ok(respond::page(page, coding, call.headers))
+    }
+
+    fn reweigh(&self, call: &Call<'_>, view: &View) {
+        let key = (call.stage.to_owned(), call.ecosystem.id, view.known.facts.package.clone());
+        self.views.reweigh(&key, view.weight());
+    }
+
+    /// A page of a single release answers for that release: with its refusal, or that there is none.
+    async fn one_release(&self, call: &mut Call<'_>, view: &View, version: &str) -> Result<(), Failure> {
+        let release = view
+            .known
+            .release(version)
+            .ok_or_else(|| Failure::NotFound(format!("there is no release {}", truncated(version))))?;
+        let decision = view.release_decision(release).ok_or_else(|| Failure::no_stage(call.stage))?;
+        call.record.version = Some(version.to_owned());
+        self.record(&decision, call.ecosystem, &view.known.facts.package).await?;
+        call.record.decision = Some(decision.id.clone());
+        if view.served().get(release).is_some_and(|served| served.refused.is_none()) {
+            return Ok(());
+        }
+        Err(Failure::Refused(Box::new(decision)))
+    }
+
+    pub(super) async fn names(&self, ecosystem: &'static Ecosystem, form: &Form) -> Result<Response, Failure> {
+        let mut names: Vec<PackageName> = Vec::new();
+        while names.len() < MAX_NAMES {
+            let after = names.last().map_or("", PackageName::as_str);
+            let more = self.store.package_names(ecosystem.id, after, NAMES_AT_ONCE).await.map_err(Failure::internal)?;
+            let is_last = more.len() < NAMES_AT_ONCE as usize;
+            names.extend(more.iter().map(|name| PackageName::from_normalized(name)));
+            if is_last {
+                break;
+            }
+        }
+        names.truncate(MAX_NAMES);
+        Ok(respond::reply(ecosystem.registry.names(&names, form)))
+    }
+
+    pub(super) async fn forward(&self, call: &mut Call<'_>, path: &str) -> Result<Response, Failure> {
+        if !self.settings.online {
+            return Err(Failure::NotFound(String::from("this is not kept offline")));
+        }
+        self.keep_private(call, path).await?;
+        let upstream = self.documents.upstream(call.ecosystem)?;
+        let forwarded = upstream
+            .forward(http::Method::GET, path, Bytes::new(), None)
+            .await
+            .map_err(|error| Failure::Document(DocumentError::Upstream(error)))?;
+        Ok(respond::reply(Reply {
+            status: forwarded.status,
+            content_type: forwarded.content_type,
+            headers: Vec::new(),
+            body: forwarded.body.to_vec(),
+        }))
+    }
+
+    /// A search tells upstream what is searched for: no word of it may be a private name.
+    async fn keep_private(&self, call: &mut Call<'_>, path: &str) -> Result<(), Failure> {
+        let policy = self.policy.load_full();
+        let rules = policy.stage(call.stage).ok_or_else(|| Failure::no_stage(call.stage))?;
+        let query = path.split_once('?').map_or("", |(_, query)| query).replace('+', " ");
+        let text = percent_encoding::percent_decode_str(&query).decode_utf8_lossy();
+        let separates = |c: char| !(c.is_alphanumeric() || "@/._~-".contains(c));
+        for word in text.split(separates).filter(|word| !word.is_empty()) {
+            let Ok(package) = call.ecosystem.names.parse(word) else { continue };
+            if let Some(decision) = weir_policy::private_name(rules, call.ecosystem, &package) {
+                call.record.package = package.as_str().to_owned();
+                self.record(&decision, call.ecosystem, &package).await?;
+                return Err(Failure::Refused(Box::new(decision)));
+            }
+        }
+        Ok(())
+    }
+}

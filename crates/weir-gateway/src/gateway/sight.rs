@@ -1,0 +1,228 @@
+//! A package as a stage sees it now: from memory while nothing has changed, else made anew by one request for all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weir_advisory::Index as Advisories;
+use weir_core::registry::Index;
+use weir_core::{Ecosystem, PackageName, Timestamp};
+use weir_policy::Policy;
+
+use super::{Failure, Gateway, PackageKey, ViewKey};
+use crate::documents::{DocumentError, Held};
+use crate::known::{self, Known, Stamp};
+use crate::view::View;
+
+/// Times that a view is judged again if time changes it just then.
+const MAX_TRIES: usize = 3;
+/// Versions of a document that are gone back while none of them can be read.
+const MAX_BACK: usize = 8;
+
+/// A package as a stage sees it now.
+pub(super) struct Sight {
+    /// What the stage makes of it.
+    pub(super) view: Arc<View>,
+    /// Why it may be out of date, if upstream did not confirm it in time.
+    pub(super) stale: Option<String>,
+}
+
+impl Gateway {
+    /// A package as `stage` sees it now. A private name is refused here, before upstream could be asked.
+    pub async fn view(
+        self: &Arc<Self>,
+        stage: &str,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Arc<View>, Failure> {
+        self.sight(stage, ecosystem, package).await.map(|sight| sight.view)
+    }
+
+    pub(super) async fn sight(
+        self: &Arc<Self>,
+        stage: &str,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Sight, Failure> {
+        let policy = self.policy.load_full();
+        let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
+        if let Some(decision) = weir_policy::private_name(rules, ecosystem, package) {
+            self.record(&decision, ecosystem, package).await?;
+            return Err(Failure::Refused(Box::new(decision)));
+        }
+        let held = self.held(ecosystem, package).await?;
+        let stale = held.iter().find_map(|held| held.stale.clone());
+        let advisories = self.advisories.load_full();
+        let package_key = (ecosystem.id, package.clone());
+        // What was learnt is counted before it is read, so that nothing is taken for known that came later.
+        let stamp = Stamp {
+            documents: held.iter().map(|held| held.digest).collect(),
+            advisories: advisories.digest(),
+            learnt: self.learnt.of(&package_key),
+        };
+        let key = (stage.to_owned(), ecosystem.id, package.clone());
+        if let Some(view) = self.views.get(&key)
+            && view.holds(&stamp, &policy, self.clock.now())
+        {
+            return Ok(Sight { stale: stale.or_else(|| replaced(&view)), view });
+        }
+        let known = self.known(package_key, ecosystem, held, stamp, advisories).await?;
+        let view = self.judged(key, known, policy).await?;
+        Ok(Sight { stale: stale.or_else(|| replaced(&view)), view })
+    }
+
+    async fn held(
+        &self,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Vec<Arc<Held>>, DocumentError> {
+        let mut held = Vec::new();
+        for wanted in ecosystem.registry.documents(package) {
+            held.push(if self.settings.online {
+                self.documents.current(ecosystem, &wanted).await?
+            } else {
+                self.documents.kept(ecosystem, &wanted).await?
+            });
+        }
+        Ok(held)
+    }
+
+    async fn known(
+        self: &Arc<Self>,
+        key: PackageKey,
+        ecosystem: &'static Ecosystem,
+        held: Vec<Arc<Held>>,
+        stamp: Stamp,
+        advisories: Arc<Advisories>,
+    ) -> Result<Arc<Known>, DocumentError> {
+        if let Some(known) = self.known.get(&key)
+            && known.stamp == stamp
+        {
+            return Ok(known);
+        }
+        let this = Arc::clone(self);
+        let package = key.1.clone();
+        let flight = (key, stamp.clone());
+        let build = || async move { this.build(ecosystem, package, held, stamp, advisories).await };
+        self.building.run(flight, build).await.map_err(DocumentError::storage)?
+    }
+
+    async fn build(
+        self: Arc<Self>,
+        ecosystem: &'static Ecosystem,
+        package: PackageName,
+        held: Vec<Arc<Held>>,
+        stamp: Stamp,
+        advisories: Arc<Advisories>,
+    ) -> Result<Arc<Known>, DocumentError> {
+        let (held, index) = self.read(ecosystem, &package, held).await?;
+        let now = self.clock.now();
+        let document = held.first().map_or(stamp.advisories, |held| held.digest);
+        let first_seen = self
+            .store
+            .first_seen(ecosystem.id, package.as_str(), &known::seen(&index), &document, now)
+            .await
+            .map_err(DocumentError::storage)?;
+        let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
+        let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
+        let known = tokio::task::spawn_blocking(move || {
+            let facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &advisories);
+            Arc::new(Known::new(held, index, facts, artifacts, stamp))
+        })
+        .await
+        .map_err(DocumentError::storage)?;
+        let changed = known.facts.releases.iter().flat_map(|release| &release.artifacts);
+        let changed = changed.filter(|artifact| artifact.findings.iter().any(|f| f.code == "changed-bytes")).count();
+        if changed > 0 {
+            self.metrics.integrity.inc_by(changed as u64);
+            tracing::error!(ecosystem = ecosystem.id, package = %known.facts.package, artifacts = changed,
+                "upstream states other bytes under old coordinates");
+        }
+        self.known.insert((ecosystem.id, known.facts.package.clone()), Arc::clone(&known), known.weight());
+        Ok(known)
+    }
+
+    /// Reads upstream's documents. One that cannot be read is trouble with upstream like any other: what was kept before
+    /// it goes on being served, and says so.
+    async fn read(
+        &self,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+        mut held: Vec<Arc<Held>>,
+    ) -> Result<(Vec<Arc<Held>>, Index), DocumentError> {
+        let mut first = None;
+        for _ in 0..=MAX_BACK {
+            let bodies = self.bodies(&held).await?;
+            let (parsing, of) = (held.clone(), package.clone());
+            let parsed = tokio::task::spawn_blocking(move || known::parse(ecosystem, &of, &parsing, &bodies))
+                .await
+                .map_err(DocumentError::storage)?;
+            let invalid = match parsed {
+                Ok(index) => return Ok((held, index)),
+                Err(DocumentError::Invalid(invalid)) => invalid,
+                Err(error) => return Err(error),
+            };
+            let broken = held.iter().position(|held| held.url == invalid.url).unwrap_or(0);
+            let reason = first.get_or_insert_with(|| invalid.to_string()).clone();
+            match self.documents.before(ecosystem, &held[broken], &reason).await? {
+                Some(earlier) => held[broken] = earlier,
+                None => return Err(DocumentError::Unreadable(reason)),
+            }
+            tracing::warn!(ecosystem = ecosystem.id, package = %package, error = reason,
+                "upstream's document cannot be read; serving the one before it");
+        }
+        Err(DocumentError::Unreadable(first.unwrap_or_default()))
+    }
+
+    async fn judged(
+        self: &Arc<Self>,
+        key: ViewKey,
+        known: Arc<Known>,
+        policy: Arc<Policy>,
+    ) -> Result<Arc<View>, Failure> {
+        let flight = (key, known.stamp.clone(), policy.digest());
+        for _ in 0..MAX_TRIES {
+            let (this, key) = (Arc::clone(self), flight.0.clone());
+            let (facts, rules) = (Arc::clone(&known), Arc::clone(&policy));
+            let judge = || async move { this.judge(key, facts, rules).await };
+            let view = self.judging.run(flight.clone(), judge).await.map_err(Failure::internal)?;
+            let view = view.ok_or_else(|| Failure::no_stage(&flight.0.0))?;
+            if view.holds(&flight.1, &policy, self.clock.now()) {
+                return Ok(view);
+            }
+        }
+        Err(Failure::Internal(String::from("the clock moves too fast to judge by it")))
+    }
+
+    async fn judge(self: Arc<Self>, key: ViewKey, known: Arc<Known>, policy: Arc<Policy>) -> Option<Arc<View>> {
+        let now = self.clock.now();
+        let (stage, public_url) = (key.0.clone(), self.settings.public_url.clone());
+        let judged = tokio::task::spawn_blocking(move || View::judge(known, policy, &stage, &public_url, now)).await;
+        let view = Arc::new(judged.ok()??);
+        self.views.insert(key, Arc::clone(&view), view.weight());
+        self.record_index_state(&view, now).await;
+        Some(view)
+    }
+
+    /// What a page is made from is on record before the page leaves; that it could not be recorded stops no page.
+    async fn record_index_state(&self, view: &View, at: Timestamp) {
+        if let Err(error) = self.store.record_index_state(&view.state(at)).await {
+            tracing::error!(error = %error, "an index state could not be recorded");
+        }
+    }
+
+    pub(super) async fn bodies(&self, held: &[Arc<Held>]) -> Result<Vec<Bytes>, DocumentError> {
+        let mut bodies = Vec::with_capacity(held.len());
+        for held in held {
+            bodies.push(self.documents.body(held).await?);
+        }
+        Ok(bodies)
+    }
+}
+
+/// Why earlier documents than the current ones were read, if they were.
+fn replaced(view: &View) -> Option<String> {
+    let replaced =
+        view.known.held.iter().zip(&view.known.stamp.documents).find(|(held, digest)| held.digest != **digest);
+    replaced.and_then(|(held, _)| held.stale.clone())
+}
