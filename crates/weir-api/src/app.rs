@@ -101,7 +101,7 @@ impl App {
             return text(StatusCode::METHOD_NOT_ALLOWED, "a decision can only be read\n");
         }
         let known = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
-        let row = if known { self.gateway.store().decision(id).await } else { Ok(None) };
+        let row = if known { self.gateway.decision(id).await } else { Ok(None) };
         let form = Form::of(head.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
         match row {
             Err(error) => {
