@@ -14,8 +14,8 @@ pub fn line(decision: &Decision, public_url: &str) -> String {
     let head = decision
         .reasons
         .iter()
-        .filter(|reason| reason.waived.is_none() && reason.outcome > Outcome::Warn)
-        .max_by_key(|reason| reason.outcome)
+        // Strictest first, so the first that counts is the one to tell.
+        .find(|reason| reason.waived.is_none() && reason.outcome > Outcome::Warn)
         .map_or_else(|| String::from("refused by policy"), |reason| reason.line.clone());
     let more =
         decision.reasons.iter().filter(|reason| reason.waived.is_none() && reason.outcome > Outcome::Warn).count();
@@ -60,7 +60,7 @@ pub fn address(decision: &Decision, public_url: &str) -> String {
 
 /// The note that an index page carries for a refused or warned release.
 pub fn note(decision: &Decision, public_url: &str) -> Note {
-    let worst = decision.reasons.iter().filter(|reason| reason.waived.is_none()).max_by_key(|reason| reason.outcome);
+    let worst = decision.reasons.iter().find(|reason| reason.waived.is_none());
     let rule = worst.map_or_else(|| String::from("policy"), |reason| reason.rule.clone());
     let text = match worst {
         Some(reason) if decision.effective <= Outcome::Warn => {
