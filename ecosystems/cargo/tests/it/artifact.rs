@@ -57,7 +57,7 @@ fn a_crate_tells_its_licence_and_origin() {
         ("Weir-Demo-1.0.0/Cargo.toml.orig", "not TOML"),
         ("Weir-Demo-1.0.0/examples/Cargo.toml", "[package]\nname = \"x\""),
     ]);
-    assert_eq!(found.license, Some(("MIT/Apache-2.0".into(), "Cargo.toml".into())));
+    assert_eq!(found.license, Some(("MIT/Apache-2.0".into(), format!("Cargo.toml in {FILE}"))));
     assert!(found.findings.is_empty() && found.metadata.is_none());
     let expected = serde_json::json!({
         "repository": "https://example.org/demo",
