@@ -10,9 +10,13 @@ use weir_core::{Ecosystems, Timestamp};
 use crate::clusters::{Cluster, Member, clusters};
 use crate::cvss;
 use crate::file;
-use crate::osv::{Affected, RangeKind, Record, Vector};
-use crate::rows::{ClusterRow, EntryRow, EventCode, RangeRow, RecordRow, SeverityRow, Stats};
+use crate::osv::{Affected, Record, Vector};
+use crate::rows::{ClusterRow, RecordRow, SeverityRow, Stats};
 use crate::{cve, epss, kev};
+
+mod package;
+
+use package::HeldEntry;
 
 /// Gathers records into an index.
 pub struct Builder {
@@ -160,41 +164,47 @@ impl Builder {
         stats.many_aliases = tied.many_aliases as u64;
         stats.too_large = tied.too_large as u64;
 
-        let mut clusters_out = Heap::default();
-        let mut cluster_of = vec![0_u32; live.len()];
+        let mut cluster_of = vec![None; live.len()];
         for (number, cluster) in tied.clusters.iter().enumerate() {
             for member in &cluster.members {
                 if let Some(slot) = cluster_of.get_mut(*member as usize) {
-                    *slot = number as u32;
+                    *slot = Some(number);
                 }
             }
-            clusters_out.push(&self.cluster_row(cluster, &live));
         }
-
+        let mut clusters_out = Heap::default();
+        let mut written: HashMap<usize, u32> = HashMap::new();
         let mut records_out = Heap::default();
-        // Package number → its entries, each after its record's number.
-        let mut packages: Vec<(u32, Vec<u8>)> = vec![(0, Vec::new()); self.keys.len()];
+        // Package number → its entries with their records' numbers.
+        let mut packages: Vec<Vec<(u32, &[u8])>> = vec![Vec::new(); self.keys.len()];
         for (number, (id, held, kept)) in live.iter().enumerate() {
-            records_out.push(&RecordRow {
+            let mut row = RecordRow {
                 id: (*id).to_owned(),
                 malware: kept.malware,
                 published: kept.published,
                 summary: kept.summary.to_string(),
                 digest: *held.digest.as_bytes(),
                 vectors: kept.vectors.clone(),
-                cluster: cluster_of.get(number).copied().unwrap_or_default(),
-            });
+                cluster: None,
+            };
+            let cluster = cluster_of.get(number).copied().flatten();
+            if let Some((number, cluster)) = cluster.and_then(|number| Some((number, tied.clusters.get(number)?))) {
+                row.cluster = written.get(&number).copied().or_else(|| {
+                    let cluster = self.cluster_row(cluster, &live);
+                    (cluster != ClusterRow::of_one(&row))
+                        .then(|| *written.entry(number).or_insert(clusters_out.push(&cluster)))
+                });
+            }
+            records_out.push(&row);
             for (package, entry) in &kept.entries {
-                if let Some((count, bytes)) = packages.get_mut(*package as usize) {
-                    *count += 1;
-                    bytes.extend_from_slice(&encoded(&(number as u32)));
-                    bytes.extend_from_slice(entry);
+                if let Some(entries) = packages.get_mut(*package as usize) {
+                    entries.push((number as u32, entry));
                 }
             }
         }
 
         let mut keys: Vec<(&str, u32)> = self.keys.iter().map(|(key, number)| (&**key, *number)).collect();
-        keys.retain(|(_, number)| packages.get(*number as usize).is_some_and(|(count, _)| *count > 0));
+        keys.retain(|(_, number)| packages.get(*number as usize).is_some_and(|entries| !entries.is_empty()));
         keys.sort_unstable();
         stats.packages = keys.len() as u64;
         let (mut rows, mut key_heap, mut package_heap) = (Vec::new(), Vec::new(), Vec::new());
@@ -205,11 +215,9 @@ impl Builder {
         for (key, number) in keys {
             row(&mut rows, key_heap.len(), package_heap.len());
             key_heap.extend_from_slice(key.as_bytes());
-            if let Some((count, bytes)) = packages.get(number as usize) {
-                // A sequence in postcard: its length, then its elements.
-                package_heap.extend_from_slice(&encoded(count));
-                package_heap.extend_from_slice(bytes);
-            }
+            let ecosystem = key.split('\0').next().and_then(|name| self.ecosystems.by_osv(name));
+            let entries = packages.get(number as usize).map_or(&[][..], Vec::as_slice);
+            package_heap.extend_from_slice(&encoded(&package::row(ecosystem, entries)));
         }
         row(&mut rows, key_heap.len(), package_heap.len());
         file::assemble(
@@ -311,32 +319,7 @@ impl Builder {
         }
         let number = self.keys.len() as u32;
         let number = *self.keys.entry(key.into()).or_insert(number);
-        kept.entries.push((number, encoded(&entry_row(affected, vectors)).into()));
-    }
-}
-
-fn entry_row(affected: &Affected, vectors: Vec<(u8, String)>) -> EntryRow {
-    let mut unreadable = None;
-    let mut ranges = Vec::new();
-    for range in &affected.ranges {
-        match &range.kind {
-            RangeKind::Semver | RangeKind::Ecosystem => ranges.push(RangeRow {
-                semver: range.kind == RangeKind::Semver,
-                events: range.events.iter().map(|event| (EventCode::of(event.kind), event.version.clone())).collect(),
-            }),
-            RangeKind::Git => {}
-            RangeKind::Other(kind) => unreadable = Some(format!("a range has the unknown type `{kind}`")),
-        }
-    }
-    if ranges.is_empty() && unreadable.is_none() && affected.versions.is_empty() {
-        unreadable = Some(String::from("it names commits only, no versions"));
-    }
-    EntryRow {
-        informational: affected.informational.clone(),
-        vectors,
-        ranges,
-        unreadable,
-        versions: affected.versions.clone(),
+        kept.entries.push((number, encoded(&HeldEntry::of(affected, vectors)).into()));
     }
 }
 
@@ -372,17 +355,24 @@ fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
 #[derive(Default)]
 struct Heap {
     bytes: Vec<u8>,
-    starts: Vec<u64>,
+    starts: Vec<u32>,
 }
 
 impl Heap {
-    fn push<T: serde::Serialize>(&mut self, row: &T) {
-        self.starts.push(self.bytes.len() as u64);
+    /// Adds a row and gives its number.
+    fn push<T: serde::Serialize>(&mut self, row: &T) -> u32 {
+        self.starts.push(self.end());
         self.bytes.extend_from_slice(&encoded(row));
+        self.starts.len() as u32 - 1
+    }
+
+    /// Past 4 GiB the last place: what is written there reads as damaged, not as something else.
+    fn end(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
 
     fn offsets(&self) -> Vec<u8> {
-        let end = self.bytes.len() as u64;
+        let end = self.end();
         self.starts.iter().chain(std::iter::once(&end)).flat_map(|start| start.to_le_bytes()).collect()
     }
 }

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Package rows are fixed: start of the key (u32) and start of the package (u64), one more at the end; keys are
-//! `ecosystem NUL name`, ascending. Offsets are u64, one more at the end. The rest is postcard, decoded when it is asked
+//! `ecosystem NUL name`, ascending. Offsets are u32, one more at the end. The rest is postcard, decoded when it is asked
 //! for. Opening looks at the header and the places only, and whatever is read later is checked when it is read.
 
 use std::ops::Range;
@@ -180,7 +180,7 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 
 /// The range between the offsets `number` and `number + 1` of a section of offsets.
 pub(crate) fn between(offsets: &[u8], number: usize) -> Option<Range<usize>> {
-    let from = usize::try_from(u64_at(offsets, number.checked_mul(8)?)?).ok()?;
-    let to = usize::try_from(u64_at(offsets, number.checked_add(1)?.checked_mul(8)?)?).ok()?;
+    let from = u32_at(offsets, number.checked_mul(4)?)? as usize;
+    let to = u32_at(offsets, number.checked_add(1)?.checked_mul(4)?)? as usize;
     (from <= to).then_some(from..to)
 }

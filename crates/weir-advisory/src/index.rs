@@ -1,9 +1,10 @@
 //! How are advisories found?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use weir_core::facts::FeedState;
@@ -11,8 +12,8 @@ use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 
 use crate::builder::{base, key};
 use crate::file::{self, Header, Malformed, ROW, Section, between, u32_at, u64_at};
-use crate::package::{Evidence, PackageAdvisories};
-use crate::rows::{ClusterRow, EntryRow, RecordRow, Stats};
+use crate::package::PackageAdvisories;
+use crate::rows::{ClusterRow, PackageRow, RecordRow, Stats};
 
 /// An immutable index of advisories.
 pub struct Index {
@@ -153,18 +154,22 @@ impl Index {
         let Some(bytes) = self.find(key(ecosystem.osv, package.as_str()).as_bytes())? else {
             return Ok(PackageAdvisories::default());
         };
-        let rows: Vec<(u32, EntryRow)> =
-            postcard::from_bytes(bytes).map_err(|_| Damaged(format!("the package `{package}`")))?;
-        let mut evidence = Vec::with_capacity(rows.len());
+        let row: PackageRow = postcard::from_bytes(bytes).map_err(|_| Damaged(format!("the package `{package}`")))?;
+        let mut records: BTreeMap<u32, Arc<RecordRow>> = BTreeMap::new();
         let mut clusters: BTreeMap<u32, ClusterRow> = BTreeMap::new();
-        for (number, entry) in rows {
-            let record: RecordRow = self.row(Section::RecordOffsets, Section::Records, number)?;
-            if let std::collections::btree_map::Entry::Vacant(vacant) = clusters.entry(record.cluster) {
-                vacant.insert(self.row(Section::ClusterOffsets, Section::Clusters, record.cluster)?);
+        for entry in &row.entries {
+            if records.contains_key(&entry.record) {
+                continue;
             }
-            evidence.push(Evidence { record, entry });
+            let record: RecordRow = self.row(Section::RecordOffsets, Section::Records, entry.record)?;
+            if let Some(number) = record.cluster
+                && let btree_map::Entry::Vacant(vacant) = clusters.entry(number)
+            {
+                vacant.insert(self.row(Section::ClusterOffsets, Section::Clusters, number)?);
+            }
+            records.insert(entry.record, Arc::new(record));
         }
-        Ok(PackageAdvisories::new(ecosystem, evidence, clusters))
+        Ok(PackageAdvisories::new(ecosystem, row, &records, &clusters))
     }
 
     /// All package names that the index has for an ecosystem, ascending.

@@ -8,9 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::osv::EventKind;
 
-/// A package's entry under one record; in the file it follows the record's number.
+/// All that is known of a package.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PackageRow {
+    /// Every version and bound that an entry names, once, in the ecosystem's order where it is known: lists of versions are
+    /// runs of it.
+    pub(crate) texts: Vec<String>,
+    /// Entries, those of one record next to one another.
+    pub(crate) entries: Vec<EntryRow>,
+}
+
+/// A package's entry under one record.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct EntryRow {
+    /// The number of the record.
+    pub(crate) record: u32,
     /// RustSec's word, where the entry is informational.
     pub(crate) informational: Option<String>,
     /// Vectors of this entry: tenths and text.
@@ -19,8 +31,20 @@ pub(crate) struct EntryRow {
     pub(crate) ranges: Vec<RangeRow>,
     /// What cannot be judged in it, if anything.
     pub(crate) unreadable: Option<String>,
-    /// Versions by name.
-    pub(crate) versions: Vec<String>,
+    /// Versions by name: how many texts are passed over, and how many follow one another.
+    pub(crate) runs: Vec<(u32, u32)>,
+}
+
+impl EntryRow {
+    /// Numbers of the texts that [`EntryRow::runs`] stands for, each below `count`.
+    pub(crate) fn versions(&self, count: u32) -> impl Iterator<Item = u32> {
+        let mut at = 0_u32;
+        self.runs.iter().flat_map(move |(gap, length)| {
+            let start = at.saturating_add(*gap);
+            at = start.saturating_add(*length);
+            start.min(count)..at.min(count)
+        })
+    }
 }
 
 /// A range.
@@ -28,8 +52,8 @@ pub(crate) struct EntryRow {
 pub(crate) struct RangeRow {
     /// Its type is `SEMVER`.
     pub(crate) semver: bool,
-    /// Its events.
-    pub(crate) events: Vec<(EventCode, String)>,
+    /// Its events, with the number of the text.
+    pub(crate) events: Vec<(EventCode, u32)>,
 }
 
 /// [`EventKind`] as a number.
@@ -68,8 +92,8 @@ pub(crate) struct RecordRow {
     pub(crate) digest: [u8; 32],
     /// Vectors of the whole record: tenths and text.
     pub(crate) vectors: Vec<(u8, String)>,
-    /// The number of its cluster.
-    pub(crate) cluster: u32,
+    /// The number of its cluster; `None` if that says nothing but what is here ([`ClusterRow::of_one`]).
+    pub(crate) cluster: Option<u32>,
 }
 
 /// A cluster.
@@ -84,6 +108,19 @@ pub(crate) struct ClusterRow {
     /// Milliseconds.
     pub(crate) known_exploited: Option<i64>,
     pub(crate) epss: Option<f32>,
+}
+
+impl ClusterRow {
+    /// The cluster of a record that is alone and has no aliases.
+    pub(crate) fn of_one(record: &RecordRow) -> Self {
+        let severity = record.vectors.first().map(|(tenths, vector)| SeverityRow {
+            tenths: *tenths,
+            vector: vector.clone(),
+            source: record.id.clone(),
+            digest: record.digest,
+        });
+        Self { members: vec![record.id.clone()], names: Vec::new(), severity, known_exploited: None, epss: None }
+    }
 }
 
 /// A score with its source.

