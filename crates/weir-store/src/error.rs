@@ -280,6 +280,8 @@ fn postgres_meaning(code: &str) -> Meaning {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::Connection;
+
     use super::*;
 
     #[test]
@@ -294,5 +296,49 @@ mod tests {
         assert_eq!(postgres_meaning("25006"), Meaning::ReadOnly);
         assert_eq!(postgres_meaning("28P01"), Meaning::Unreachable);
         assert_eq!(postgres_meaning("42P01"), Meaning::Other);
+    }
+
+    /// Runs statements on a file of its own and gives the error of the last.
+    async fn last_error(before: &[&'static str], last: &'static str) -> StoreError {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("a.db").display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        for sql in before {
+            sqlx::query(*sql).execute(&mut connection).await.unwrap();
+        }
+        let error = sqlx::query(last).execute(&mut connection).await.unwrap_err();
+        StoreError::sort("test", Engine::Sqlite, &url, error)
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_says_what_to_do() {
+        let error = last_error(
+            &["pragma max_page_count = 4"],
+            "create table a as with recursive n(x) as (select 1 union all select x + 1 from n where x < 9999) select x from n",
+        )
+        .await;
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+        assert!(error.to_string().contains("Free some space"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_read_only_database_says_what_to_do() {
+        let error = last_error(&["create table a (b)", "pragma query_only = on"], "insert into a values (1)").await;
+        assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+        assert!(error.to_string().contains("read-only"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_others_hold_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("a.db").display());
+        let mut holder = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let _held = holder.begin_with("begin immediate").await.unwrap();
+        let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("pragma busy_timeout = 0").execute(&mut other).await.unwrap();
+        let error = other.begin_with("begin immediate").await.map(drop).unwrap_err();
+        let error = StoreError::sort("test", Engine::Sqlite, &url, error);
+        assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
+        assert!(!error.is_conflict(), "SQLite has waited already");
     }
 }

@@ -194,7 +194,8 @@ create table advisory (
     seen_to   integer
 ) strict;
 
-create unique index advisory_current on advisory (kind, advisory) where seen_to is null;
+-- The id first: PostgreSQL, before it has statistics, would otherwise go through all of a kind to find a few ids.
+create unique index advisory_current on advisory (advisory, kind) where seen_to is null;
 create index advisory_interval on advisory (advisory, seen_from);
 
 create table feed (

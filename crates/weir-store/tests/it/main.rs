@@ -2,6 +2,13 @@
 //!
 //! A test is a function of a [`Fixture`]; [`store_suite`] makes one test of it for each engine, from the one list of names
 //! below. Where PostgreSQL is not installed its half says so and passes, unless `WEIR_REQUIRE` names `postgres`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells what it measured"
+)]
 
 mod advisories;
 mod artifacts;
