@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use serde_json::json;
 use weir_core::{Digest, Timestamp};
 
-use crate::db::{Columns, FromColumns, Session, Value, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{Session, Value, transaction, values};
 use crate::error::StoreError;
 use crate::events::{NewEvent, append};
 use crate::pack::{Unpacker, pack};

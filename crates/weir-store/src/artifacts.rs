@@ -2,7 +2,8 @@
 
 use weir_core::Timestamp;
 
-use crate::db::{Columns, FromColumns, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{transaction, values};
 use crate::error::StoreError;
 use crate::events::append;
 use crate::rows::{ArtifactRecorded, ArtifactRow, NewArtifact};

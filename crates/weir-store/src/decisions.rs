@@ -3,7 +3,8 @@
 use serde_json::json;
 use weir_core::{Digest, Timestamp};
 
-use crate::db::{Columns, FromColumns, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{transaction, values};
 use crate::error::StoreError;
 use crate::events::{NewEvent, append};
 use crate::rows::{DecisionRow, IndexState};

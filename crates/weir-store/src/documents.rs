@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::json;
 use weir_core::{Digest, Timestamp};
 
-use crate::db::{Columns, FromColumns, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{transaction, values};
 use crate::error::StoreError;
 use crate::events::{NewEvent, append};
 use crate::rows::{DocumentRow, NewDocument, Recorded};

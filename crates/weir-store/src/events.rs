@@ -2,7 +2,8 @@
 
 use weir_core::Timestamp;
 
-use crate::db::{Columns, FromColumns, Session, Value, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{Session, Value, transaction, values};
 use crate::error::StoreError;
 use crate::rows::EventRow;
 use crate::{Store, limits, sql};

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use weir_core::Timestamp;
 
-use crate::db::{Columns, FromColumns, Value, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{Value, transaction, values};
 use crate::error::StoreError;
 use crate::rows::{FactRow, NewFact};
 use crate::{Store, limits, sql};

@@ -16,10 +16,11 @@
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
 //! | `tokens.rs` | who may |
 //! | `sql/` | every statement by name |
-//! | `db.rs` | one way to run a statement on either engine |
+//! | `db.rs`, `columns.rs` | one way to run a statement and to read rows on either engine |
 
 mod advisories;
 mod artifacts;
+mod columns;
 mod db;
 mod decisions;
 mod documents;

@@ -47,7 +47,7 @@ pub(crate) fn bytes_at_most(
     if bytes.len() <= limit {
         return Ok(());
     }
-    let text = shown(&String::from_utf8_lossy(&bytes[..SHOWN]));
+    let text = shown(&String::from_utf8_lossy(bytes.get(..SHOWN).unwrap_or(bytes)));
     Err(StoreError::TooLong { operation, what, length: bytes.len(), limit, text })
 }
 

@@ -1,6 +1,7 @@
 //! The record of requests.
 
-use crate::db::{Columns, FromColumns, Value, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{Value, transaction, values};
 use crate::error::StoreError;
 use crate::events::take_ids;
 use crate::rows::{RequestRow, StoredRequest};

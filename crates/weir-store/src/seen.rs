@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 use weir_core::{Digest, Timestamp};
 
-use crate::db::{ATTEMPTS, Columns, FromColumns, Session, Value, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{ATTEMPTS, Session, Value, transaction, values};
 use crate::error::StoreError;
 use crate::events::{NewEvent, append};
 use crate::rows::{ArtifactSeen, FirstSeen, SeenRelease};

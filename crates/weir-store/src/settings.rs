@@ -1,6 +1,7 @@
 //! Settings, and the state of feeds.
 
-use crate::db::{Columns, FromColumns, transaction, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::{transaction, values};
 use crate::error::StoreError;
 use crate::rows::FeedRow;
 use crate::{Store, limits, sql};

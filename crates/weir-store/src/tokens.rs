@@ -2,7 +2,8 @@
 
 use weir_core::Timestamp;
 
-use crate::db::{Columns, FromColumns, values};
+use crate::columns::{Columns, FromColumns};
+use crate::db::values;
 use crate::error::StoreError;
 use crate::rows::{NewToken, Scope, TokenRow};
 use crate::{Store, limits, sql};

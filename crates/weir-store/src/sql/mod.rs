@@ -1,7 +1,7 @@
 //! Every statement by name. The text is the same for both engines: what they have in common is `$n`, `insert … on conflict …
 //! returning`, row values, `bigint`, `text` and bytes; there is no `now()`, no date function, no array, no JSON operator.
 //!
-//! The one exception is in [`postgres_only`]: SQLite has one writer anyway.
+//! The one exception is in `postgres_only.rs`: SQLite has one writer anyway.
 //!
 //! Column lists are in the order in which `FromColumns` reads them.
 
