@@ -1,7 +1,8 @@
 //! A gate on loopback between a raw socket and a fake upstream.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,8 +12,8 @@ use weir_blob::Blobs;
 use weir_core::{Clock, Ecosystems, Timestamp};
 use weir_gateway::{Gateway, Parts, Principal, Settings};
 use weir_policy::Policy;
-use weir_store::Store;
-use weir_testing::{FakeUpstream, FixedClock};
+use weir_store::{EventRow, RequestRow, Store};
+use weir_testing::{FakeUpstream, FixedClock, Seen};
 use weir_upstream::{Upstream, UpstreamConfig};
 
 pub const ECOSYSTEMS: Ecosystems = Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM, &weir_cargo::ECOSYSTEM]);
@@ -27,9 +28,94 @@ pub struct TestGate {
     pub cargo: FakeUpstream,
     pub gateway: Arc<Gateway>,
     pub store: Store,
+    pub blobs: Arc<Blobs>,
     pub clock: Arc<FixedClock>,
     pub address: String,
     pub directory: tempfile::TempDir,
+    principal: Arc<Mutex<Principal>>,
+    plan: Plan,
+}
+
+type Adjust = Arc<dyn Fn(&'static str, &mut UpstreamConfig) + Send + Sync>;
+
+/// How a gate is to be.
+#[derive(Clone)]
+pub struct Plan {
+    policy: String,
+    records: Vec<serde_json::Value>,
+    settings: Settings,
+    adjust: Adjust,
+}
+
+impl Plan {
+    /// With this policy and no advisories.
+    pub fn new(policy: &str) -> Self {
+        let settings = Settings::default();
+        Self { policy: policy.to_owned(), records: Vec::new(), settings, adjust: Arc::new(|_, _| {}) }
+    }
+
+    /// With these OSV records, imported just now.
+    pub fn records(mut self, records: &[serde_json::Value]) -> Self {
+        self.records = records.to_vec();
+        self
+    }
+
+    /// With other settings.
+    pub fn settings(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        set(&mut self.settings);
+        self
+    }
+
+    /// Artifacts above so many bytes are streamed.
+    pub fn stream_above(self, bytes: u64) -> Self {
+        self.settings(|settings| settings.stream_above = bytes)
+    }
+
+    /// With other upstream settings, by ecosystem id.
+    pub fn upstream(mut self, adjust: impl Fn(&'static str, &mut UpstreamConfig) + Send + Sync + 'static) -> Self {
+        self.adjust = Arc::new(adjust);
+        self
+    }
+
+    pub async fn start(self) -> TestGate {
+        let fakes = (FakeUpstream::start().await, FakeUpstream::start().await, FakeUpstream::start().await);
+        let clock = Arc::new(FixedClock::new(Timestamp::parse(NOW).unwrap()));
+        self.around(fakes, clock, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn around(
+        self,
+        (pypi, npm, cargo): (FakeUpstream, FakeUpstream, FakeUpstream),
+        clock: Arc<FixedClock>,
+        directory: tempfile::TempDir,
+    ) -> TestGate {
+        let mut upstreams = HashMap::new();
+        for (id, url) in [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url())] {
+            let mut config = UpstreamConfig { url, ..UpstreamConfig::default() };
+            config.limits.retries = 0;
+            config.limits.down_for = Duration::from_millis(1);
+            (self.adjust)(id, &mut config);
+            upstreams.insert(id, Arc::new(Upstream::new(&config).unwrap()));
+        }
+        let store = Store::sqlite(&directory.path().join("weir.sqlite")).await.unwrap();
+        let blobs = Arc::new(Blobs::local(&directory.path().join("blobs")).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let policy = Policy::parse(&self.policy, ECOSYSTEMS).unwrap_or_else(|errors| panic!("{errors}"));
+        let gateway = Gateway::new(Parts {
+            ecosystems: ECOSYSTEMS,
+            upstreams,
+            store: store.clone(),
+            blobs: Arc::clone(&blobs),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            policy: Arc::new(policy),
+            advisories: Arc::new(index(&self.records, &*clock)),
+            settings: Settings { public_url: format!("http://{address}"), ..self.settings.clone() },
+        });
+        let principal = Arc::new(Mutex::new(Principal { name: String::from("anonymous"), stage: None }));
+        tokio::spawn(serve(listener, Arc::clone(&gateway), Arc::clone(&principal)));
+        TestGate { pypi, npm, cargo, gateway, store, blobs, clock, address, directory, principal, plan: self }
+    }
 }
 
 /// An answer as it came over the socket.
@@ -65,35 +151,64 @@ impl TestGate {
 
     /// A gate with this policy and these OSV records, imported just now.
     pub async fn with(policy: &str, records: &[serde_json::Value], set: impl FnOnce(Settings) -> Settings) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Arc::new(FixedClock::new(Timestamp::parse(NOW).unwrap()));
-        let (pypi, npm, cargo) =
-            (FakeUpstream::start().await, FakeUpstream::start().await, FakeUpstream::start().await);
-        let mut upstreams = HashMap::new();
-        for (id, fake, url) in
-            [("pypi", &pypi, pypi.pypi().url()), ("npm", &npm, npm.npm().url()), ("cargo", &cargo, cargo.cargo().url())]
-        {
-            let _ = fake;
-            let mut config = UpstreamConfig { url, ..UpstreamConfig::default() };
-            config.limits.retries = 0;
-            upstreams.insert(id, Arc::new(Upstream::new(&config).unwrap()));
+        Plan::new(policy).records(records).settings(|settings| *settings = set(settings.clone())).start().await
+    }
+
+    /// The same data and upstreams under a gate that has just started.
+    pub async fn restarted(self) -> Self {
+        let Self { pypi, npm, cargo, clock, directory, plan, gateway, .. } = self;
+        gateway.flush().await;
+        drop(gateway);
+        plan.around((pypi, npm, cargo), clock, directory).await
+    }
+
+    /// From now on requests are this one's.
+    pub fn principal(&self, name: &str, stage: Option<&str>) {
+        *self.principal.lock().unwrap() = Principal { name: name.to_owned(), stage: stage.map(str::to_owned) };
+    }
+
+    /// The path of an address on a page.
+    pub fn path(&self, url: &str) -> String {
+        url.strip_prefix(&format!("http://{}", self.address))
+            .unwrap_or_else(|| panic!("`{url}` is elsewhere"))
+            .to_owned()
+    }
+
+    /// A PyPI page in JSON.
+    pub async fn simple(&self, stage: &str, package: &str) -> serde_json::Value {
+        let answer = self.ask("GET", &format!("/{stage}/pypi/simple/{package}/"), &[("Accept", SIMPLE_JSON)]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// The request records once there is one that `wanted` takes: those of streams come when their client is done.
+    pub async fn records(&self, wanted: impl Fn(&RequestRow) -> bool) -> Vec<RequestRow> {
+        for _ in 0..200 {
+            self.gateway.flush().await;
+            let rows = self.store.requests(0, 1000).await.unwrap();
+            let rows: Vec<RequestRow> = rows.into_iter().map(|stored| stored.request).collect();
+            if rows.iter().any(&wanted) {
+                return rows;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let store = Store::sqlite(&directory.path().join("weir.sqlite")).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let settings = set(Settings { public_url: format!("http://{address}"), ..Settings::default() });
-        let gateway = Gateway::new(Parts {
-            ecosystems: ECOSYSTEMS,
-            upstreams,
-            store: store.clone(),
-            blobs: Arc::new(Blobs::local(&directory.path().join("blobs")).unwrap()),
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            policy: Arc::new(Policy::parse(policy, ECOSYSTEMS).unwrap_or_else(|errors| panic!("{errors}"))),
-            advisories: Arc::new(index(records, &*clock)),
-            settings,
-        });
-        tokio::spawn(serve(listener, Arc::clone(&gateway)));
-        Self { pypi, npm, cargo, gateway, store, clock, address, directory }
+        panic!("no such request was recorded: {:#?}", self.store.requests(0, 1000).await.unwrap());
+    }
+
+    /// All requests that came to an upstream.
+    pub fn seen(&self) -> Vec<Seen> {
+        [&self.pypi, &self.npm, &self.cargo].into_iter().flat_map(FakeUpstream::requests).collect()
+    }
+
+    /// Forgets the requests that came to upstreams.
+    pub fn forget(&self) {
+        [&self.pypi, &self.npm, &self.cargo].into_iter().for_each(FakeUpstream::forget);
+    }
+
+    /// The events of this kind.
+    pub async fn events(&self, kind: &str) -> Vec<EventRow> {
+        let events = self.store.events(0, 1000).await.unwrap();
+        events.into_iter().filter(|event| event.kind == kind).collect()
     }
 
     /// Puts another policy into force.
@@ -124,6 +239,14 @@ impl TestGate {
         self.raw(request.as_bytes()).await
     }
 
+    /// Sends a request and lets the test read the answer bit by bit.
+    pub async fn open(&self, path: &str) -> Reading {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Reading { stream, bytes: Vec::new(), ended: false }
+    }
+
     /// Sends bytes as they are and reads until the connection ends.
     pub async fn raw(&self, request: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
@@ -135,7 +258,38 @@ impl TestGate {
     }
 }
 
-fn answer(bytes: &[u8]) -> Answer {
+/// An answer that is still on its way.
+pub struct Reading {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Reading {
+    /// Reads until nothing has come for this long, or the end.
+    pub async fn quiet(&mut self, pause: Duration) -> Answer {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read) = tokio::time::timeout(pause, self.stream.read(&mut buffer)).await {
+            match read {
+                Ok(count) if count > 0 => self.bytes.extend_from_slice(&buffer[..count]),
+                _ => {
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        answer(&self.bytes)
+    }
+
+    /// Reads until the end, which must come.
+    pub async fn end(mut self) -> Answer {
+        let answer = self.quiet(Duration::from_secs(20)).await;
+        assert!(self.ended, "the answer did not end");
+        answer
+    }
+}
+
+pub fn answer(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(bytes.len());
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut body = bytes.get(end + 4..).unwrap_or_default().to_vec();
@@ -187,17 +341,15 @@ fn index(records: &[serde_json::Value], clock: &FixedClock) -> Index {
     Index::from_bytes(builder.build()).unwrap()
 }
 
-async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
+async fn serve(listener: TcpListener, gateway: Arc<Gateway>, principal: Arc<Mutex<Principal>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
-        let gateway = Arc::clone(&gateway);
+        let (gateway, principal) = (Arc::clone(&gateway), Arc::clone(&principal));
         tokio::spawn(async move {
             let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
                 let gateway = Arc::clone(&gateway);
-                async move {
-                    let principal = Principal { name: String::from("anonymous"), stage: None };
-                    Ok::<_, std::convert::Infallible>(gateway.handle(request.map(Body::new), &principal).await)
-                }
+                let principal = principal.lock().unwrap().clone();
+                async move { Ok::<_, std::convert::Infallible>(gateway.handle(request.map(Body::new), &principal).await) }
             });
             let io = hyper_util::rt::TokioIo::new(stream);
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
@@ -216,6 +368,9 @@ pub fn osv(id: &str, ecosystem: &str, name: &str, fixed: &str, vector: Option<&s
             "ranges": [{ "type": kind, "events": [{ "introduced": "0" }, { "fixed": fixed }] }] }],
     })
 }
+
+/// What asks PyPI's pages for JSON.
+pub const SIMPLE_JSON: &str = "application/vnd.pypi.simple.v1+json";
 
 /// A CVSS 3.1 vector with the score 9.8.
 pub const CRITICAL: &str = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
