@@ -39,6 +39,8 @@ pub struct PackageAdvisories {
     places: Vec<OnceLock<Box<[u32]>>>,
     remembered: AtomicUsize,
     unreadable: Vec<Unreadable>,
+    /// Every version that the records name, as a bound or in a list, as they spell it.
+    texts: Vec<String>,
 }
 
 /// A cluster as seen from this package.
@@ -141,6 +143,7 @@ impl PackageAdvisories {
         out.unreadable.sort();
         out.unreadable.dedup();
         out.bounds = bounds.sorted;
+        out.texts = row.texts;
         out.places.resize_with(out.bounds.len() * 2 + 1, OnceLock::new);
         out
     }
@@ -212,6 +215,11 @@ impl PackageAdvisories {
             out.extend(here.map(|cluster| cluster.vulnerability(&self.entries, group)));
         }
         out
+    }
+
+    /// Every version that the records name, as a bound or in a list, as they spell it. Not all of them are affected.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(String::as_str)
     }
 
     /// Every vulnerability that any version has, as if all that is known of it applied.

@@ -3,6 +3,9 @@
 
 mod cvss;
 mod data;
+mod index;
+mod matching;
+mod reading;
 mod shared;
 
 use weir_core::Ecosystems;
