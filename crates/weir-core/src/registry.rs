@@ -49,6 +49,13 @@ pub trait Registry: Send + Sync {
     /// What the picked entries of an artifact declare. `expected` is the release that the index says it belongs to.
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared;
 
+    /// The version that a file name of this package claims. Only for telling why something that upstream no longer lists
+    /// is refused; what is served is looked up in the [`Index`], never guessed from a name.
+    fn claimed_version(&self, package: &PackageName, file: &str) -> Option<String> {
+        let _ = (package, file);
+        None
+    }
+
     /// Lines that point clients at Weir, as (client, line). `base` is the address of the stage's ecosystem root.
     fn setup(&self, base: &str) -> Vec<(&'static str, String)>;
 
@@ -261,7 +268,8 @@ pub struct Release {
     pub deprecated: Option<String>,
     /// The licence that the index states; `None` where this kind of index states none.
     pub license: Option<String>,
-    /// Its files, in the document's order.
+    /// Its files, in the document's order. None for a release that upstream no longer lists and advisories still name:
+    /// the gate adds those that it knows of, so that their refusal can be told.
     pub artifacts: Vec<Artifact>,
 }
 

@@ -38,7 +38,7 @@ impl Gateway {
             Err(failure) => return Err(failure),
         };
         let release = match version {
-            Some(version) => view.known.release(version).ok_or_else(|| {
+            Some(version) => view.known.release(version).or_else(|| view.known.departed(version)).ok_or_else(|| {
                 Failure::NotFound(format!("{} `{package}` has no release {version} upstream", ecosystem.title))
             })?,
             None => newest(&view)
@@ -63,6 +63,7 @@ fn newest(view: &View) -> Option<usize> {
     let newest = |prerelease: bool| {
         (0..releases.len())
             .filter(|at| releases[*at].prerelease == prerelease && releases[*at].key.is_some())
+            .filter(|at| !releases[*at].artifacts.is_empty())
             .max_by(|a, b| releases[*a].key.cmp(&releases[*b].key))
     };
     newest(false).or_else(|| newest(true)).or_else(|| releases.len().checked_sub(1))

@@ -10,6 +10,7 @@ use weir_core::registry::{Document, Index, Release};
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_store::{ArtifactRow, FirstSeen, SeenArtifact, SeenRelease};
 
+use crate::departed::EVERY_VERSION;
 use crate::documents::{DocumentError, Held};
 
 /// A package as Weir knows it at one moment: upstream's documents, what they say, and all facts about it.
@@ -78,6 +79,12 @@ impl Known {
             let canonical = versions.canonical(version);
             self.index.releases.iter().position(|release| versions.canonical(&release.version) == canonical)
         })
+    }
+
+    /// The place of a release that upstream no longer lists, or of what stands for all versions of a package.
+    pub fn departed(&self, version: &str) -> Option<usize> {
+        let gone = |place: &usize| self.index.releases[*place].artifacts.is_empty();
+        self.release(version).filter(gone).or_else(|| self.release(EVERY_VERSION).filter(gone))
     }
 
     /// The place of an artifact by file name.

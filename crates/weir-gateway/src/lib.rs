@@ -5,6 +5,7 @@
 //! | [`gateway`] | what does the gate hold, and how does a request pass through it? |
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
 //! | [`known`] | what is known about a package, whatever the stage? |
+//! | [`departed`] | what does upstream no longer list, and why would it be refused? |
 //! | [`view`] | what does one stage make of it, and what do its pages look like? |
 //! | [`learnt`] | what has Weir itself found out about artifacts since it started? |
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
@@ -18,6 +19,7 @@
 
 pub mod admission;
 pub mod cache;
+pub mod departed;
 pub mod documents;
 pub mod explain;
 pub mod gateway;

@@ -6,7 +6,7 @@ use weir_core::registry::{
     Problem, Registry, Rendered, Reply, Request, RouteError, Shown, Wanted,
 };
 
-use crate::{artifact, audit, index, protocol, render};
+use crate::{artifact, audit, index, name, protocol, render};
 
 /// The npm registry.
 #[derive(Debug)]
@@ -55,6 +55,11 @@ impl Registry for Npm {
 
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
         artifact::declared(file, entries, expected)
+    }
+
+    fn claimed_version(&self, package: &PackageName, file: &str) -> Option<String> {
+        let version = file.strip_prefix(name::split(package.as_str()).1)?.strip_prefix('-')?.strip_suffix(".tgz")?;
+        (!version.is_empty()).then(|| version.to_owned())
     }
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {

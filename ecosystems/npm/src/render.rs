@@ -104,6 +104,8 @@ struct View<'p, 'a> {
     packument: &'p Packument<'a>,
     served: Vec<(&'p Manifest<'a>, &'p ServedRelease)>,
     refused: Vec<(&'p Manifest<'a>, &'p Note)>,
+    /// Refused releases that upstream no longer lists: told, so that whoever still pins one reads why.
+    departed: Vec<(&'p str, &'p Note)>,
     tags: Vec<(Cow<'p, str>, Cow<'p, str>)>,
     /// Address of the package's artifacts, up to the file name.
     files: String,
@@ -122,6 +124,12 @@ impl<'p, 'a> View<'p, 'a> {
                 Some(note) => refused.push((manifest, note)),
             }
         }
+        let listed: HashSet<&str> = packument.versions.iter().map(|manifest| manifest.version.as_ref()).collect();
+        let departed = page.index.releases.iter().zip(page.releases).filter_map(|(release, served)| {
+            let note = served.refused.as_ref().filter(|_| release.artifacts.is_empty())?;
+            (!listed.contains(release.version.as_str())).then_some((release.version.as_str(), note))
+        });
+        let departed = departed.collect();
         let offered: Vec<Offered<'_>> = served
             .iter()
             .map(|(manifest, _)| Offered {
@@ -131,7 +139,7 @@ impl<'p, 'a> View<'p, 'a> {
             .collect();
         let tags = dist_tags::repaired(packument, &offered);
         let name = protocol::encoded(page.package).replacen("%2f", "/", 1);
-        Self { page, packument, served, refused, tags, files: format!("{}/{name}/-/", page.base) }
+        Self { page, packument, served, refused, departed, tags, files: format!("{}/{name}/-/", page.base) }
     }
 
     /// The version that `detail`, a version or a tag, stands for.
@@ -223,7 +231,7 @@ impl<'p, 'a> View<'p, 'a> {
     /// The refused versions and the reasons; nothing if there are none.
     fn push_restrictions(&self, page: &mut Writer<'_>, abbreviated: bool) {
         let upstream = self.packument.fields.get("policyRestrictions").and_then(Object::read);
-        if self.refused.is_empty() && upstream.is_none() {
+        if self.refused.is_empty() && self.departed.is_empty() && upstream.is_none() {
             return;
         }
         let own: HashSet<&str> = self.packument.versions.iter().map(|manifest| manifest.version.as_ref()).collect();
@@ -238,9 +246,16 @@ impl<'p, 'a> View<'p, 'a> {
         for (manifest, _) in &self.refused {
             self.push_manifest(versions.raw_key(manifest.key), manifest, None, abbreviated);
         }
+        for (version, _) in &self.departed {
+            let mut manifest = Writer::new(versions.key(version));
+            push_text(manifest.key("name"), self.page.package.as_str());
+            push_text(manifest.key("version"), version);
+            manifest.end();
+        }
+        let told: HashSet<&str> = self.departed.iter().map(|(version, _)| *version).collect();
         for field in upstream.object("versions").unwrap_or_default().0 {
             let version = field.name();
-            if own.contains(version.as_ref()) {
+            if own.contains(version.as_ref()) || told.contains(version.as_ref()) {
                 continue;
             }
             let file = conventional_file(self.page.package, &version);
@@ -250,10 +265,11 @@ impl<'p, 'a> View<'p, 'a> {
             self.push_manifest(versions.raw_key(manifest.key), &manifest, None, abbreviated);
         }
         versions.end();
-        let refused: Vec<(&str, &Note)> =
+        let mut refused: Vec<(&str, &Note)> =
             self.refused.iter().map(|(manifest, note)| (&*manifest.version, *note)).collect();
-        let message =
-            restrictions::message(&refused, self.packument.versions.len(), upstream.text("message").as_deref());
+        refused.extend(&self.departed);
+        let total = self.packument.versions.len() + self.departed.len();
+        let message = restrictions::message(&refused, total, upstream.text("message").as_deref());
         push_text(restrictions.key("message"), &message);
         restrictions.end();
     }

@@ -116,6 +116,10 @@ impl Registry for PypiRegistry {
         metadata::declared(file, entries, expected)
     }
 
+    fn claimed_version(&self, package: &PackageName, file: &str) -> Option<String> {
+        artifact::read_file_name(package, file).map(|name| name.version.to_string())
+    }
+
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         vec![
             ("pip", format!("pip install --index-url {base}/simple/ PACKAGE")),

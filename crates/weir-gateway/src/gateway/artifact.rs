@@ -10,7 +10,7 @@ use weir_core::{Digest, PackageName};
 use weir_policy::{Decision, Outcome};
 
 use super::follow::Follower;
-use super::{Call, Failure, Gateway, find};
+use super::{Call, Failure, Gateway, find, truncated};
 use crate::admission::{Admitted, Leading};
 use crate::requests::{Account, Accounted};
 use crate::respond::{self, Asked};
@@ -30,7 +30,17 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
         let view = self.view(call.stage, call.ecosystem, package).await?;
-        let place = find(&view.known, which, part)?;
+        let place = match find(&view.known, which, part) {
+            Ok(place) => place,
+            Err(Failure::NotFound(_)) => {
+                let version = match which {
+                    Which::Version(version) => Some(version.clone()),
+                    Which::File(file) => call.ecosystem.registry.claimed_version(package, file),
+                };
+                return Err(self.departed(call, &view, Some(version.as_deref().unwrap_or_default())).await);
+            }
+            Err(failure) => return Err(failure),
+        };
         let release = &view.known.index.releases[place.0];
         let artifact = release.artifacts[place.1].clone();
         call.record.version = Some(release.version.clone());
@@ -75,6 +85,28 @@ impl Gateway {
             }
             Part::Metadata | Part::Provenance => self.sibling(call, &view, &artifact, part, &decision).await,
         }
+    }
+
+    /// Why there is nothing to serve: the refusal of a release that upstream no longer lists and advisories name, or that
+    /// there is no such thing. Without a version, of the newest such release.
+    pub(super) async fn departed(self: &Arc<Self>, call: &mut Call<'_>, view: &View, version: Option<&str>) -> Failure {
+        let package = &view.known.facts.package;
+        let release = match version {
+            Some(version) => view.known.departed(version),
+            None => view.known.index.releases.len().checked_sub(1),
+        };
+        let decision = release.and_then(|release| view.release_decision(release));
+        let Some(decision) = decision.filter(|decision| decision.permit().is_none()) else {
+            let asked = version.filter(|version| !version.is_empty()).map(truncated);
+            let asked = asked.map_or_else(|| String::from("such file"), |version| format!("such file of {version}"));
+            return Failure::NotFound(format!("upstream's index of `{package}` has no {asked}"));
+        };
+        call.record.version = version.map(str::to_owned);
+        if let Err(failure) = self.record(&decision, call.ecosystem, package).await {
+            return failure;
+        }
+        call.record.decision = Some(decision.id.clone());
+        Failure::Refused(Box::new(decision))
     }
 
     /// The decision on one artifact, on record, or its refusal.

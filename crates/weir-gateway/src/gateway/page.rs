@@ -28,6 +28,9 @@ impl Gateway {
         let sight = self.sight(call.stage, call.ecosystem, package).await?;
         let view = &sight.view;
         call.record.index_state = Some(view.state);
+        if view.known.held.is_empty() {
+            return Err(self.departed(call, view, None).await);
+        }
         let made = self.made(call, view, form).await?;
         match &made.shown {
             Shown::Package => {}

@@ -10,6 +10,7 @@ use weir_core::{Ecosystem, PackageName, Timestamp};
 use weir_policy::Policy;
 
 use super::{Failure, Gateway, PackageKey, ViewKey};
+use crate::departed;
 use crate::documents::{DocumentError, Held};
 use crate::known::{self, Known, Stamp};
 use crate::view::View;
@@ -50,9 +51,13 @@ impl Gateway {
             self.record(&decision, ecosystem, package).await?;
             return Err(Failure::Refused(Box::new(decision)));
         }
-        let held = self.held(ecosystem, package).await?;
-        let stale = held.iter().find_map(|held| held.stale.clone());
         let advisories = self.advisories.load_full();
+        let held = match self.held(ecosystem, package).await {
+            // Upstream has deleted it, and advisories tell why.
+            Err(DocumentError::Absent { .. }) if departed::is_reported(ecosystem, package, &advisories) => Vec::new(),
+            held => held?,
+        };
+        let stale = held.iter().find_map(|held| held.stale.clone());
         let package_key = (ecosystem.id, package.clone());
         // What was learnt is counted before it is read, so that nothing is taken for known that came later.
         let stamp = Stamp {
@@ -126,7 +131,9 @@ impl Gateway {
         let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
         let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let known = tokio::task::spawn_blocking(move || {
-            let facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &advisories);
+            let mut index = index;
+            let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &advisories);
+            departed::add(&mut index, &mut facts, &advisories, now);
             Arc::new(Known::new(held, index, facts, artifacts, stamp))
         })
         .await
@@ -150,6 +157,9 @@ impl Gateway {
         package: &PackageName,
         mut held: Vec<Arc<Held>>,
     ) -> Result<(Vec<Arc<Held>>, Index), DocumentError> {
+        if held.is_empty() {
+            return Ok((held, Index::default()));
+        }
         let mut first = None;
         for _ in 0..=MAX_BACK {
             let bodies = self.bodies(&held).await?;
