@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use weir_core::registry::{Artifact, Part, Which};
-use weir_core::{Digest, PackageName};
+use weir_core::{Digest, Ecosystem, PackageName, Purl};
 use weir_policy::{Decision, Outcome};
+use weir_store::NewFact;
 
 use super::follow::Follower;
 use super::{Call, Failure, Gateway, find, truncated};
@@ -171,7 +172,48 @@ impl Gateway {
         let package = view.known.facts.package.clone();
         let order = Order { ecosystem: call.ecosystem, package, version, artifact: artifact.clone(), said };
         let upstream = self.documents.upstream(call.ecosystem)?;
-        Ok(self.transfers.join(order, upstream)?)
+        let purl = Purl::new(call.ecosystem, &order.package, Some(&order.version)).to_string();
+        let transfer = self.transfers.join(order, upstream)?;
+        self.remember_attestations(call.ecosystem, purl, artifact, &transfer);
+        Ok(transfer)
+    }
+
+    /// Keeps what attests to an artifact, as bytes by digest: upstream may not have it any more when it is asked for.
+    /// Nobody waits for it, and that it cannot be had stops nothing.
+    fn remember_attestations(
+        self: &Arc<Self>,
+        ecosystem: &'static Ecosystem,
+        purl: String,
+        artifact: &Artifact,
+        transfer: &Transfer,
+    ) {
+        let Some(url) = artifact.provenance.clone() else { return };
+        let (this, transfer, file) = (Arc::clone(self), transfer.clone(), artifact.file.clone());
+        tokio::spawn(async move {
+            if transfer.end().await.is_err() {
+                return;
+            }
+            let kept = match this.documents.immutable(ecosystem, &url, None, MAX_SIBLING, true).await {
+                Ok(bytes) => {
+                    let value = serde_json::json!({ "file": file, "url": url, "sha256": Digest::of(&bytes) });
+                    let fact = NewFact {
+                        subject: purl,
+                        kind: String::from("attestation"),
+                        value: value.to_string(),
+                        source: url,
+                    };
+                    this.store
+                        .record_facts(&[fact], this.clock.now())
+                        .await
+                        .map(drop)
+                        .map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = kept {
+                tracing::warn!(ecosystem = ecosystem.id, file, error, "what attests to an artifact cannot be kept");
+            }
+        });
     }
 
     /// Waits for the whole, and sends what the decision on it lets out.

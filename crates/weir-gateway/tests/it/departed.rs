@@ -7,7 +7,8 @@ use crate::gate::TestGate;
 const RULES: &str = "[stage.dev]\nvulnerability = { block-cvss = 9.0 }\nmalware = \"block\"\n[stage.open]\n";
 
 fn malware(ecosystem: &str, name: &str, versions: &[&str]) -> serde_json::Value {
-    let ranges = if versions.is_empty() { json!([{ "type": "SEMVER", "events": [{ "introduced": "0" }] }]) } else { json!([]) };
+    let ranges =
+        if versions.is_empty() { json!([{ "type": "SEMVER", "events": [{ "introduced": "0" }] }]) } else { json!([]) };
     json!({
         "id": "MAL-2026-1", "modified": "2026-10-01T00:00:00Z",
         "affected": [{ "package": { "ecosystem": ecosystem, "name": name }, "versions": versions, "ranges": ranges }],
@@ -32,7 +33,9 @@ async fn a_deleted_malicious_npm_version_is_told_in_the_page_and_at_its_tarball(
 
 #[tokio::test]
 async fn a_deleted_malicious_package_is_refused_by_name() {
-    for (ecosystem, page) in [("npm", "/dev/npm/example"), ("PyPI", "/dev/pypi/simple/example/"), ("crates.io", "/dev/cargo/ex/am/example")] {
+    for (ecosystem, page) in
+        [("npm", "/dev/npm/example"), ("PyPI", "/dev/pypi/simple/example/"), ("crates.io", "/dev/cargo/ex/am/example")]
+    {
         let gate = TestGate::with(RULES, &[malware(ecosystem, "example", &[])], |s| s).await;
         let answer = gate.get(page).await;
         assert_eq!(answer.status, 403, "{ecosystem}: {}", answer.text());

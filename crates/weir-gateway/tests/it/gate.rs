@@ -162,6 +162,12 @@ impl TestGate {
         plan.around((pypi, npm, cargo), clock, directory).await
     }
 
+    /// The same data under a gate that asks no upstream.
+    pub async fn offline(mut self) -> Self {
+        self.plan.settings.online = false;
+        self.restarted().await
+    }
+
     /// From now on requests are this one's.
     pub fn principal(&self, name: &str, stage: Option<&str>) {
         *self.principal.lock().unwrap() = Principal { name: name.to_owned(), stage: stage.map(str::to_owned) };
