@@ -191,6 +191,9 @@ pub fn read(path: &Path, each: &mut dyn FnMut(Item<'_>) -> ControlFlow<()>) -> R
         // Whoever names a directory that cannot be listed wants to know; below it, it is one problem among others.
         std::fs::read_dir(path).map_err(open)?;
         walk.directory(path, 0);
+        if walk.report.items() + walk.report.error_count == 0 {
+            return Err(ReadError::NotRecognised { path: path.to_owned() });
+        }
     } else {
         File::open(path).map_err(open)?;
         walk.file(path);

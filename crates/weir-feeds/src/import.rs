@@ -4,9 +4,13 @@ use std::path::Path;
 
 use weir_store::FeedRow as Row;
 
+use crate::rebuild::never;
 use crate::report::Read;
 use crate::store_batches::{Source, Taken};
 use crate::{CVE, EPSS, Feeds, FeedsError, ImportReport, KEV};
+
+/// Longest name of a feed, in bytes.
+const MAX_NAME: usize = 64;
 
 impl Feeds {
     /// Reads a file or directory ([`weir_advisory::read`] tells what it may be), stores every record that differs from
@@ -17,7 +21,7 @@ impl Feeds {
         let Taken { read, stored, older } = self.take_in(path, Source::Files).await?;
         let mut report = ImportReport { read: Read::from(&read), stored, older, index: None };
         let mut confirmed: Vec<&str> = read.ecosystems.keys().map(String::as_str).collect();
-        confirmed.retain(|name| !name.is_empty());
+        confirmed.retain(|name| is_feed_name(name));
         confirmed.extend(
             [(read.cve, CVE), (read.kev, KEV), (read.epss, EPSS)]
                 .iter()
@@ -36,18 +40,16 @@ impl Feeds {
 
     /// Notes that a feed's data is of now. Where a sync goes on stays as it was.
     pub(crate) async fn confirm(&self, name: &str) -> Result<(), FeedsError> {
-        let before = self.store.feed(name).await?;
-        let row = match before {
-            Some(row) => Row { as_of: Some(self.clock.now()), error: None, ..row },
-            None => Row {
-                name: name.to_owned(),
-                as_of: Some(self.clock.now()),
-                cursor: None,
-                etag: None,
-                records: 0,
-                error: None,
-            },
-        };
+        let row = self.store.feed(name).await?.unwrap_or_else(|| never(name));
+        let row = Row { as_of: Some(self.clock.now()), error: None, ..row };
         Ok(self.store.set_feed(&row).await?)
     }
+}
+
+/// True if an ecosystem's name, which may be anything that stands in a record, can be the name of a feed.
+fn is_feed_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= MAX_NAME
+        && !name.chars().any(char::is_control)
+        && ![CVE, KEV, EPSS].contains(&name)
 }

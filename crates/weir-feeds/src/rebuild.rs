@@ -59,7 +59,17 @@ impl Feeds {
     /// Which data there is.
     pub async fn status(&self) -> Result<FeedStatus, FeedsError> {
         let now = self.clock.now();
-        let rows = self.store.feeds().await?.into_iter().map(|row| FeedRow {
+        let mut rows = self.store.feeds().await?;
+        if !rows.is_empty() {
+            // What was never brought in is a gap that must show beside what was.
+            for ecosystem in self.ecosystems.iter() {
+                if !rows.iter().any(|row| row.name == ecosystem.osv) {
+                    rows.push(never(ecosystem.osv));
+                }
+            }
+            rows.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let rows = rows.into_iter().map(|row| FeedRow {
             age: row.as_of.map(|as_of| now.millis().saturating_sub(as_of.millis()).max(0)),
             name: row.name,
             records: row.records,
@@ -105,20 +115,23 @@ impl Feeds {
         // One millisecond on: what was recorded at this very moment is current too.
         let now = self.clock.now().plus_millis(1);
         let kev = self.store.revision_at(RevisionKind::Kev, now).await?;
-        if let Some(catalogue) = kev.and_then(|revision| kev::Catalogue::parse(&revision.body).ok()) {
-            builder.kev(&catalogue);
-        }
         let epss = self.store.revision_at(RevisionKind::Epss, now).await?;
-        if let Some(scores) = epss.and_then(|revision| epss::Scores::parse(&revision.body).ok()) {
-            builder.epss(&scores);
-        }
         for (name, as_of) in self.confirmed().await? {
             builder.feed(&name, as_of);
         }
         if unreadable > 0 {
             tracing::error!(count = unreadable, "stored advisories are missing from the index");
         }
-        tokio::task::spawn_blocking(move || builder.build()).await.map_err(|_| FeedsError::Cancelled)
+        let work = move || {
+            if let Some(catalogue) = kev.and_then(|revision| kev::Catalogue::parse(&revision.body).ok()) {
+                builder.kev(&catalogue);
+            }
+            if let Some(scores) = epss.and_then(|revision| epss::Scores::parse(&revision.body).ok()) {
+                builder.epss(&scores);
+            }
+            builder.build()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| FeedsError::Cancelled)
     }
 
     /// When each OSV ecosystem was last confirmed.
@@ -187,7 +200,8 @@ impl Feeds {
         for entry in entries.flatten() {
             let path = entry.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            let ours = path.extension().is_some_and(|extension| extension == "idx" || extension == "tmp");
+            let ours =
+                path.extension().is_some_and(|extension| ["idx", "tmp", "zip"].iter().any(|ours| extension == *ours));
             let modified = entry.metadata().ok().and_then(|metadata| metadata.modified().ok());
             let age = modified
                 .and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok())
@@ -197,6 +211,11 @@ impl Feeds {
             }
         }
     }
+}
+
+/// The row of a feed that there is nothing of yet.
+pub(crate) fn never(name: &str) -> Row {
+    Row { name: name.to_owned(), as_of: None, cursor: None, etag: None, records: 0, error: None }
 }
 
 /// Writes the file under its digest: first under another name, synced, then renamed, and the directory synced.

@@ -17,6 +17,7 @@ use weir_core::{Digest, Timestamp};
 use weir_store::{AdvisoryKind, AdvisoryRevision, FeedRow as Row, RevisionKind};
 use weir_upstream::{Fetched, Limits, Upstream, UpstreamConfig, UpstreamError, Validators};
 
+use crate::rebuild::never;
 use crate::report::SyncedFeed;
 use crate::store_batches::{Source, osv_revision};
 use crate::{EPSS, Feeds, FeedsError, KEV, SyncReport};
@@ -33,6 +34,8 @@ pub const AT_ONCE: usize = 8;
 pub const MAX_LIST: u64 = 256 << 20;
 /// Most bytes of an archive of all records of an ecosystem.
 pub const MAX_ARCHIVE: u64 = 4 << 30;
+/// Bytes of records that are fetched before they are stored.
+const HELD: usize = 8 << 20;
 /// Most ids and problems that a report lists.
 const LISTED: usize = 20;
 
@@ -140,14 +143,7 @@ impl Feeds {
     }
 
     async fn row(&self, name: &str) -> Result<Row, FeedsError> {
-        Ok(self.store.feed(name).await?.unwrap_or_else(|| Row {
-            name: name.to_owned(),
-            as_of: None,
-            cursor: None,
-            etag: None,
-            records: 0,
-            error: None,
-        }))
+        Ok(self.store.feed(name).await?.unwrap_or_else(|| never(name)))
     }
 
     async fn sync_osv(
@@ -249,7 +245,7 @@ impl Feeds {
         }
         let mut waiting = wanted.into_iter();
         let mut running = JoinSet::new();
-        let mut records = Vec::new();
+        let (mut records, mut held) = (Vec::new(), 0);
         let folder: Arc<str> = folder.into();
         loop {
             while running.len() < AT_ONCE
@@ -259,7 +255,14 @@ impl Feeds {
             }
             let Some(done) = running.join_next().await else { break };
             match done.map_err(|_| FeedsError::Cancelled)? {
-                Ok(record) => records.extend(record),
+                Ok(record) => {
+                    held += record.as_ref().map_or(0, |record| record.body.len());
+                    records.extend(record);
+                    if held >= HELD {
+                        held = 0;
+                        self.put_records(source, std::mem::take(&mut records), &mut feed.stored).await?;
+                    }
+                }
                 // A record that is broken or lost is one problem; an upstream that is gone is trouble.
                 Err((_, Trouble::Upstream(error))) if error.is_temporary() => {
                     self.put_records(source, records, &mut feed.stored).await?;
@@ -298,20 +301,10 @@ impl Feeds {
             Fetched::Document { url, etag, body, .. } => (url, etag, body),
         };
         let content = |problem: String| Trouble::Content { url: found.clone(), problem };
-        let body = gunzipped(&body).map_err(|error| content(error.to_string()))?;
-        let (kind, digest, body) = if name == KEV {
-            let catalogue = kev::Catalogue::parse(&body).map_err(|error| content(error.to_string()))?;
-            if catalogue.added.is_empty() {
-                return Err(content(String::from("the catalogue has no entries")));
-            }
-            (RevisionKind::Kev, catalogue.digest, body)
-        } else {
-            let scores = epss::Scores::parse(&body).map_err(|error| content(error.to_string()))?;
-            if scores.scores.is_empty() {
-                return Err(content(String::from("the file has no scores")));
-            }
-            (RevisionKind::Epss, scores.digest, body)
-        };
+        let catalogue = name == KEV;
+        let checked = tokio::task::spawn_blocking(move || checked(&body, catalogue)).await;
+        let (digest, body) = checked.map_err(|_| FeedsError::Cancelled)?.map_err(content)?;
+        let kind = if catalogue { RevisionKind::Kev } else { RevisionKind::Epss };
         self.store.set_setting(crate::DUE, "yes").await?;
         let new = self.store.record_revision(kind, &digest, &body, self.clock.now()).await?;
         feed.stored.changed = u64::from(new);
@@ -415,6 +408,19 @@ async fn fetch_one(osv: Upstream, folder: Arc<str>, id: String) -> Result<Option
             }
             Err(error) => Err((id, Trouble::Content { url, problem: error.to_string() })),
         },
+    }
+}
+
+/// A KEV catalogue, or EPSS scores, as they are stored: with their digest, and only if there is something in them.
+fn checked(bytes: &[u8], catalogue: bool) -> Result<(Digest, Vec<u8>), String> {
+    let body = gunzipped(bytes).map_err(|error| error.to_string())?;
+    if catalogue {
+        let catalogue = kev::Catalogue::parse(&body).map_err(|error| error.to_string())?;
+        let body = weir_advisory::osv::minified(&body).into_owned();
+        if catalogue.added.is_empty() { Err(String::from("it has no entries")) } else { Ok((catalogue.digest, body)) }
+    } else {
+        let scores = epss::Scores::parse(&body).map_err(|error| error.to_string())?;
+        if scores.scores.is_empty() { Err(String::from("it has no scores")) } else { Ok((scores.digest, body)) }
     }
 }
 
