@@ -126,6 +126,8 @@ pub struct Documents {
     held: Lru<Key, Kept>,
     bodies: Lru<Digest, Bytes>,
     flights: Flights<Key, Answer>,
+    /// Read by whoever stores bytes and their row, written by whoever gives bytes up.
+    storing: tokio::sync::RwLock<()>,
     trouble: Mutex<HashMap<&'static str, String>>,
 }
 
@@ -150,6 +152,7 @@ impl Documents {
             held: Lru::new(16 * 1024 * 1024),
             bodies: Lru::new(memory),
             flights: Flights::new(),
+            storing: tokio::sync::RwLock::default(),
             trouble: Mutex::default(),
         }
     }
@@ -316,12 +319,30 @@ impl Documents {
         }
     }
 
+    /// Forgets documents that stopped being current before `before`, and deletes the bytes that nothing names any more; says
+    /// how many documents' bytes these were.
+    pub async fn expire(&self, before: Timestamp) -> Result<usize, DocumentError> {
+        let unnamed = self.store.expire_documents(before).await.map_err(DocumentError::storage)?;
+        let mut deleted = 0;
+        for digest in unnamed {
+            // Nobody stores the same bytes again between the look and the deletion.
+            let _alone = self.storing.write().await;
+            if !self.store.is_document(&digest).await.map_err(DocumentError::storage)? {
+                self.blobs.delete(&digest).await.map_err(DocumentError::storage)?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
     async fn store_document(&self, base: &str, path: &str, document: Arrived, now: Timestamp) -> Answer {
         let body = document.body.clone();
         let compressed = tokio::task::spawn_blocking(move || zstd::bulk::compress(&body, 3))
             .await
             .map_err(DocumentError::storage)?
             .map_err(DocumentError::storage)?;
+        // From when the bytes are found to be there until a row names them, they are not to be given up.
+        let _storing = self.storing.read().await;
         let digest = self.blobs.put(Bytes::from(compressed)).await.map_err(DocumentError::storage)?;
         let new = NewDocument {
             upstream: base.to_owned(),

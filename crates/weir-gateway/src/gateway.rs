@@ -29,6 +29,9 @@ mod decisions;
 mod follow;
 mod page;
 mod sight;
+mod upkeep;
+
+pub use upkeep::UnusedWaiver;
 
 /// What can be set.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde::Deserialize;
 use toml::{Table, Value};
+use weir_upstream::address::redacted_text;
 use weir_upstream::{Secret, UpstreamConfig};
 
 use crate::cli::Place;
@@ -20,6 +21,9 @@ pub enum Command {
     /// Print every setting with its origin; secrets stay hidden.
     Show,
 }
+
+/// Keys whose values are never shown.
+const SECRETS: [&str; 3] = ["password", "token", "secret"];
 
 /// Everything that can be set.
 #[derive(Deserialize, Debug, Default)]
@@ -54,7 +58,7 @@ impl Default for Server {
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Store {
-    /// `postgres://…`; without it, SQLite in the data directory.
+    /// `postgres://…`, or `env:` or `file:` for where that is; without it, SQLite in the data directory.
     pub url: Option<String>,
 }
 
@@ -100,11 +104,13 @@ pub struct FeedsSection {
     pub kev_url: Option<String>,
     /// Empty: off.
     pub epss_url: Option<String>,
+    /// A PEM file of certificates that are trusted beside the system's own.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl Default for FeedsSection {
     fn default() -> Self {
-        Self { sync: true, interval_hours: 1, osv_url: None, kev_url: None, epss_url: None }
+        Self { sync: true, interval_hours: 1, osv_url: None, kev_url: None, epss_url: None, ca_bundle: None }
     }
 }
 
@@ -168,28 +174,60 @@ pub fn load(place: &Place) -> anyhow::Result<Loaded> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("the configuration `{}` cannot be read", file.display()))?;
         // Checked by itself first, so that a mistake is told with the line of the file.
-        let _: Config = toml::from_str(&text)
-            .map_err(|error| anyhow::anyhow!("the configuration `{}` does not check\n\n{error}", file.display()))?;
-        table = toml::from_str(&text).with_context(|| format!("`{}` is not TOML", file.display()))?;
+        let _: Config = toml::from_str(&text).map_err(|error| mistake(file, &text, &error))?;
+        table = toml::from_str(&text).map_err(|error| mistake(file, &text, &error))?;
         leaves("", &Value::Table(table.clone()), &mut |key, value| {
             origins.insert(key.to_owned(), (shown(key, value), file.display().to_string()));
         });
     }
     let mut variables: Vec<_> =
-        std::env::vars().filter(|(name, _)| name.starts_with("WEIR_") && name.contains("__")).collect();
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+    variables.retain(|(name, _)| name.starts_with("WEIR_") && name.contains("__"));
     variables.sort();
     for (name, value) in variables {
+        let Ok(value) = value.into_string() else { bail!("the variable {name} is not UTF-8") };
         let path: Vec<String> =
             name["WEIR_".len()..].split("__").map(|part| part.to_ascii_lowercase().replace('_', "-")).collect();
-        let value = typed(&value);
-        origins.insert(path.join("."), (shown(&path.join("."), &value), format!("${name}")));
-        set(&mut table, &path, value).with_context(|| format!("the variable {name} does not fit"))?;
+        let key = path.join(".");
+        let value = put(&mut table, &path, &value)
+            .map_err(|problem| anyhow::anyhow!("the variable {name} (`{key}`) does not fit: {problem}"))?;
+        origins.insert(key.clone(), (shown(&key, &value), format!("${name}")));
     }
     let config: Config = Value::Table(table)
         .try_into()
-        .map_err(|error| anyhow::anyhow!("the configuration does not check (variables included): {error}"))?;
+        .map_err(|error: toml::de::Error| anyhow::anyhow!("the configuration does not check: {}", error.message()))?;
     check(&config, file.as_deref())?;
     Ok(Loaded { config, origins })
+}
+
+/// What is wrong with a configuration, with the line and a caret. A line can hold a secret, also one that is misspelt: of
+/// a key that is wrong only the key is shown.
+fn mistake(file: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let span = error.span().unwrap_or(0..0);
+    let start = text.floor_char_boundary(span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let (number, column) = (text[..line_start].matches('\n').count() + 1, text[line_start..start].chars().count());
+    let key = line.split('=').next().unwrap_or_default();
+    let secret = SECRETS.iter().any(|secret| key.contains(secret));
+    let in_key = column < key.chars().count() && line.contains('=');
+    let shown = if in_key || secret { format!("{}= …", key) } else { line.to_owned() };
+    // The complaint itself quotes what it found.
+    let what = if secret && !in_key { "the value has the wrong type; expected a text" } else { error.message() };
+    let shown: String = shown.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
+    let gutter = number.to_string().len();
+    let width = text[start..text.floor_char_boundary(span.end.max(start))].chars().count().clamp(1, 80);
+    let width = if in_key { width.min(key.trim_end().chars().count().saturating_sub(column).max(1)) } else { width };
+    anyhow::anyhow!(
+        "the configuration `{file}` does not check\n\n{file}:{number}:{}: {what}\n{:gutter$} |\n{number} | {shown}\n\
+         {:gutter$} | {:column$}{}\n",
+        column + 1,
+        "",
+        "",
+        "",
+        "^".repeat(width),
+        file = file.display(),
+    )
 }
 
 fn check(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
@@ -238,18 +276,51 @@ fn leaves(prefix: &str, value: &Value, each: &mut dyn FnMut(&str, &Value)) {
     }
 }
 
-/// A value as it may be shown: secrets are not.
+/// A value as it may be shown: secrets are not, but where they are looked up is.
 fn shown(key: &str, value: &Value) -> String {
-    let secret = key.rsplit('.').next().is_some_and(|last| matches!(last, "password" | "token" | "secret"))
-        || (key == "store.url" && value.as_str().is_some_and(|url| url.contains('@')));
-    if secret { String::from("\"****\"") } else { value.to_string() }
+    let Some(text) = value.as_str() else { return value.to_string() };
+    let secret = key.rsplit('.').next().is_some_and(|last| SECRETS.contains(&last));
+    if text.starts_with("env:") || text.starts_with("file:") {
+        return value.to_string();
+    }
+    if secret {
+        return String::from("\"****\"");
+    }
+    if key == "store.url" {
+        // Its query can hold a password, too.
+        return Value::String(weir_store::Location::Postgres(text.to_owned()).to_string()).to_string();
+    }
+    // An address may hold a user and a password, a query a token.
+    if text.contains("://") { Value::String(redacted_text(text)).to_string() } else { value.to_string() }
 }
 
-fn typed(text: &str) -> Value {
-    text.parse::<bool>()
-        .map(Value::Boolean)
-        .or_else(|_| text.parse::<i64>().map(Value::Integer))
-        .unwrap_or_else(|_| Value::String(text.to_owned()))
+/// Puts a variable's text where `path` says, as the first kind of value that fits there: a number or switch, a text, a list
+/// separated by commas. What does not fit is not put there.
+fn put(table: &mut Table, path: &[String], text: &str) -> Result<Value, String> {
+    let list = || Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect());
+    let typed = text.parse::<bool>().map(Value::Boolean).or_else(|_| text.parse::<i64>().map(Value::Integer)).ok();
+    let mut problem = String::from("it names no key");
+    for value in typed.into_iter().chain([Value::String(text.to_owned()), list()]) {
+        let mut tried = table.clone();
+        if let Err(error) = set(&mut tried, path, value.clone()) {
+            return Err(error.to_string());
+        }
+        match Value::Table(tried.clone()).try_into::<Config>() {
+            Ok(_) => {
+                *table = tried;
+                return Ok(value);
+            }
+            // What the first kind says is what a person meant.
+            Err(error) if problem == "it names no key" => problem = redacted_problem(error.message(), text),
+            Err(_) => {}
+        }
+    }
+    Err(problem)
+}
+
+/// A complaint that may quote the value, which may be a secret.
+fn redacted_problem(problem: &str, value: &str) -> String {
+    if value.is_empty() { problem.to_owned() } else { problem.replace(value, "****") }
 }
 
 fn set(table: &mut Table, path: &[String], value: Value) -> anyhow::Result<()> {
@@ -268,11 +339,16 @@ fn set(table: &mut Table, path: &[String], value: Value) -> anyhow::Result<()> {
 /// A secret as configured: `env:NAME`, `file:PATH`, or the secret itself.
 pub fn secret(text: &str) -> anyhow::Result<Secret> {
     if let Some(name) = text.strip_prefix("env:") {
-        let value = std::env::var(name).with_context(|| format!("the secret env:{name} cannot be read"))?;
+        // The variable's text is a secret even where it is not UTF-8: the error must not quote it.
+        let Some(value) = std::env::var_os(name) else {
+            bail!("the secret `env:{name}` cannot be read: it is not set")
+        };
+        let Ok(value) = value.into_string() else { bail!("the secret `env:{name}` cannot be read: it is not UTF-8") };
         return Ok(Secret::new(value));
     }
     if let Some(path) = text.strip_prefix("file:") {
-        let value = std::fs::read_to_string(path).with_context(|| format!("the secret file:{path} cannot be read"))?;
+        let value =
+            std::fs::read_to_string(path).with_context(|| format!("the secret `file:{path}` cannot be read"))?;
         return Ok(Secret::new(value.trim_end()));
     }
     Ok(Secret::new(text))
@@ -281,6 +357,7 @@ pub fn secret(text: &str) -> anyhow::Result<Secret> {
 /// The upstream of an ecosystem as configured.
 pub fn upstream(config: &Config, ecosystem: &weir_core::Ecosystem) -> anyhow::Result<UpstreamConfig> {
     let section = config.upstream.get(ecosystem.id).cloned().unwrap_or_default();
+    let place = |key: &str| format!("[upstream.{}] {key} cannot be used", ecosystem.id);
     let default_hosts = || ecosystem.upstream.hosts.iter().map(|host| (*host).to_owned()).collect();
     // The file hosts of the public registry belong to its address: another address brings its own.
     let hosts = section.hosts.unwrap_or_else(|| if section.url.is_none() { default_hosts() } else { Vec::new() });
@@ -289,8 +366,8 @@ pub fn upstream(config: &Config, ecosystem: &weir_core::Ecosystem) -> anyhow::Re
         url: ecosystem.registry.upstream_base(&url),
         hosts,
         username: section.username,
-        password: section.password.as_deref().map(secret).transpose()?,
-        token: section.token.as_deref().map(secret).transpose()?,
+        password: section.password.as_deref().map(secret).transpose().with_context(|| place("password"))?,
+        token: section.token.as_deref().map(secret).transpose().with_context(|| place("token"))?,
         ca_bundle: section.ca_bundle,
         ..UpstreamConfig::default()
     })

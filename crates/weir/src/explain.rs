@@ -16,6 +16,13 @@ use crate::cli::{Format, Place};
 use crate::wiring::Opened;
 use crate::{ecosystems, output};
 
+/// Columns of a line for people.
+const WIDTH: usize = 100;
+/// Columns of a label.
+const LABEL: usize = 10;
+/// Columns before a text.
+const INDENT: usize = LABEL + 3;
+
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// A release as a package URL (pkg:pypi/django@4.2.30), or just a name.
@@ -27,6 +34,9 @@ pub struct Arguments {
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Also print findings that are below the stage's limits.
+    #[arg(long)]
+    all: bool,
     /// Use only what is kept, and ask no upstream.
     #[arg(long)]
     offline: bool,
@@ -34,7 +44,7 @@ pub struct Arguments {
     #[arg(long, env = "WEIR_SERVER", value_name = "URL")]
     server: Option<String>,
     /// The token for it.
-    #[arg(long, env = "WEIR_TOKEN", hide_env_values = true, value_name = "TOKEN", requires = "server")]
+    #[arg(long, env = "WEIR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
 }
 
@@ -48,7 +58,7 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     };
     match arguments.format {
         Format::Json => output::line(serde_json::to_string_pretty(&explanation)?),
-        Format::Human => print(&explanation),
+        Format::Human => print(&explanation, arguments.all),
     }
     let refused = matches!(text(&explanation, "effective"), "block" | "quarantine")
         || (text(&explanation, "mode") != "observe"
@@ -117,7 +127,7 @@ async fn decide(
     let feeds = opened.feeds().await?;
     let public_url =
         opened.config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", opened.config.server.listen));
-    let gateway = opened.gateway(Arc::new(policy), &feeds, public_url, !arguments.offline).await?;
+    let gateway = opened.gateway(Arc::new(policy), &feeds, opened.blobs()?, public_url, !arguments.offline)?;
     let explanation = gateway.explain(&arguments.stage, ecosystem, package, version).await?;
     gateway.flush().await;
     Ok(serde_json::to_value(explanation)?)
@@ -149,35 +159,94 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn print(explanation: &Value) {
-    let decision = text(explanation, "decision");
-    let colour = match decision {
+/// The word of an outcome in its colour. Where nobody sees colours, they are left out on the way.
+fn coloured(outcome: &str) -> String {
+    let colour = match outcome {
         "block" => "\u{1b}[1;31m",
         "quarantine" | "warn" => "\u{1b}[1;33m",
         _ => "\u{1b}[1;32m",
     };
+    format!("{colour}{outcome}\u{1b}[0m")
+}
+
+fn print(explanation: &Value, all: bool) {
+    let decision = text(explanation, "decision");
     let observed = if text(explanation, "effective") == decision { "" } else { " (only observed)" };
     output::line(format!(
-        "{} in stage {}: {colour}{decision}\u{1b}[0m{observed}",
+        "{} in stage {}: {}{observed}",
         text(explanation, "purl"),
         text(explanation, "stage"),
+        coloured(decision),
     ));
-    for reason in explanation.get("reasons").and_then(Value::as_array).into_iter().flatten() {
-        output::line(format!(
-            "  {:<10} {}: {}",
-            text(reason, "outcome"),
-            text(reason, "rule"),
-            text(reason, "message")
-        ));
+    let reasons: Vec<&Value> = explanation.get("reasons").and_then(Value::as_array).into_iter().flatten().collect();
+    let quiet = |reason: &Value| text(reason, "outcome") == "allow" && reason.get("waived").is_none_or(Value::is_null);
+    for reason in reasons.iter().filter(|reason| all || !quiet(reason)) {
+        let message = format!("{}: {}", text(reason, "rule"), text(reason, "message"));
+        entry(text(reason, "outcome"), &message);
         if let Some(waived) = reason.get("waived").filter(|waived| !waived.is_null()) {
-            output::line(format!("             waived until {}: {}", text(waived, "until"), text(waived, "reason")));
+            entry("", &format!("waived until {}: {}", text(waived, "until"), text(waived, "reason")));
         }
+    }
+    let left_out = reasons.iter().filter(|reason| !all && quiet(reason)).count();
+    if left_out > 0 {
+        let (more, findings) = (if reasons.len() > left_out { " more" } else { "" }, plural(left_out, "finding"));
+        entry("", &format!("{left_out}{more} {findings} below this stage's limits; --all shows them"));
     }
     if matches!(decision, "block" | "quarantine") {
         match explanation.get("install").and_then(Value::as_str) {
-            Some(install) => output::line(format!("  instead    {install}")),
-            None => output::line("  no version of it is allowed in this stage"),
+            Some(install) => entry("instead", install),
+            None => entry("instead", "no version of it is allowed in this stage"),
         }
     }
-    output::line(format!("  decision   {}", text(explanation, "id")));
+    entry("decision", text(explanation, "id"));
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+/// Prints a text beside its label, in lines of at most [`WIDTH`] columns.
+fn entry(label: &str, message: &str) {
+    for (at, line) in wrapped(message, WIDTH - INDENT).iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        let shown = if matches!(label, "block" | "quarantine" | "warn" | "allow") {
+            // Padded by what is seen: the colours take no room.
+            format!("{}{:pad$}", coloured(label), "", pad = LABEL.saturating_sub(label.len()))
+        } else {
+            format!("{label:LABEL$}")
+        };
+        output::line(format!("  {shown} {line}").trim_end());
+    }
+}
+
+/// Splits a text at spaces into lines of at most `width` characters. A longer word, such as an address, stays whole.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let full = lines
+            .last()
+            .is_some_and(|line| !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width);
+        if full {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_wrapped_at_words() {
+        let lines = wrapped("one two three https://a.example/a-very-long-address four", 10);
+        assert_eq!(lines, ["one two", "three", "https://a.example/a-very-long-address", "four"]);
+        assert_eq!(wrapped("", 10), [""]);
+    }
 }

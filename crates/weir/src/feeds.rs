@@ -59,10 +59,15 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
                     "no advisory data yet; `weir feeds sync` fetches it, `weir feeds import PATH` reads it from files",
                 ),
                 Format::Human => {
+                    let width = status.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
                     for row in &status.rows {
-                        let age = row.as_of.map_or_else(|| String::from("never"), |as_of| age(as_of, now));
-                        let error = row.error.as_ref().map(|error| format!("  {error}")).unwrap_or_default();
-                        output::line(format!("{:<24} {:>8} records  {age}{error}", row.name, row.records));
+                        let age = row
+                            .as_of
+                            .map_or_else(|| String::from("never"), |as_of| format!("confirmed {}", age(as_of, now)));
+                        output::line(format!("{:<width$}  {:>8} records  {age}", row.name, row.records));
+                        if let Some(error) = &row.error {
+                            output::line(format!("{:<width$}  last try: {error}", ""));
+                        }
                     }
                 }
                 Format::Json => {
@@ -91,12 +96,34 @@ pub async fn summary(feeds: &Feeds, now: Timestamp) -> anyhow::Result<String> {
     })
 }
 
+/// How long ago `at` was, as people say it.
 fn age(at: Timestamp, now: Timestamp) -> String {
     let minutes = (now.millis() - at.millis()).max(0) / 60_000;
-    match minutes {
-        0 => String::from("just now"),
-        1..=119 => format!("{minutes} minutes ago"),
-        120..=2879 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 1440),
+    let (count, unit) = match minutes {
+        0 => return String::from("just now"),
+        1..=119 => (minutes, "minute"),
+        120..=2879 => (minutes / 60, "hour"),
+        _ => (minutes / 1440, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_words() {
+        let now = Timestamp::from_millis(1_000_000_000_000);
+        for (minutes, words) in [
+            (-5, "just now"),
+            (0, "just now"),
+            (1, "1 minute ago"),
+            (119, "119 minutes ago"),
+            (120, "2 hours ago"),
+            (2_880, "2 days ago"),
+        ] {
+            assert_eq!(age(now.plus_millis(-minutes * 60_000), now), words);
+        }
     }
 }

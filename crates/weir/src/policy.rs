@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use weir_policy::Policy;
+use weir_core::time::SystemClock;
+use weir_core::{Clock, Timestamp};
+use weir_policy::{Policy, Waiver};
 
 use crate::cli::Place;
 use crate::data::{Data, write_durably};
@@ -34,6 +36,9 @@ pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
             let policy = read(&path)?;
             let stages: Vec<_> = policy.stages().map(|stage| stage.name.as_str()).collect();
             output::line(format!("{}: ok (stages {})", path.display(), stages.join(", ")));
+            for waiver in expired(&policy, SystemClock.now()) {
+                output::line(format!("warning: {}:{}: {waiver}", path.display(), waiver.line()));
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::Rules => {
@@ -41,6 +46,31 @@ pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// A waiver that no longer holds.
+pub struct Expired<'p>(&'p Waiver);
+
+impl Expired<'_> {
+    /// The line of the policy that it begins at.
+    pub fn line(&self) -> usize {
+        self.0.line
+    }
+}
+
+impl std::fmt::Display for Expired<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the waiver for `{}` ended with {}: {}; give it another end, or remove it",
+            self.0.package, self.0.until_text, self.0.reason
+        )
+    }
+}
+
+/// The waivers that no longer hold.
+pub fn expired(policy: &Policy, now: Timestamp) -> impl Iterator<Item = Expired<'_>> {
+    policy.waivers().iter().filter(move |waiver| !waiver.holds(now)).map(Expired)
 }
 
 /// Reads and checks a policy file.

@@ -50,13 +50,13 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     let (policy, created) = policy::load_or_create(&opened.data, place)?;
     let feeds = Arc::new(opened.feeds().await?);
 
-    let wanted = arguments.listen.as_deref().unwrap_or(&opened.config.server.listen);
-    let listener = TcpListener::bind(wanted)
-        .await
-        .with_context(|| format!("`{wanted}` cannot be listened on; choose another with --listen ADDRESS:PORT"))?;
+    let listener = listen(arguments, &opened).await?;
     let address = listener.local_addr().context("the address that is listened on cannot be told")?;
     let public_url = public_url(arguments, &opened, address)?;
-    let gateway = opened.gateway(Arc::clone(&policy), &feeds, public_url, !arguments.offline).await?;
+    let blobs = opened.blobs()?;
+    // Under the lock: what is there was left by a Weir that is no more.
+    blobs.clear_spool().context("what an earlier run left behind cannot be removed")?;
+    let gateway = opened.gateway(Arc::clone(&policy), &feeds, blobs, public_url, !arguments.offline)?;
     watch::remember_policy(&opened, &policy).await?;
 
     greet(&opened, place, &gateway, &feeds, created).await?;
@@ -64,6 +64,13 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     let access =
         Access::new(opened.store.clone(), Arc::clone(&opened.clock), address.ip().to_canonical().is_loopback());
     let app = Arc::new(App::new(Arc::clone(&gateway), access, Arc::clone(&conditions)));
+    if !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            address = %address,
+            "listening beyond this machine over plain HTTP: whoever is on the way can read tokens and change packages. \
+             Put a proxy that speaks https in front, and name its address with --public-url"
+        );
+    }
     output::line(format!("listening on http://{address}"));
 
     let stop = CancellationToken::new();
@@ -77,6 +84,29 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     gateway.flush().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(arguments: &Arguments, opened: &Opened) -> anyhow::Result<TcpListener> {
+    let (wanted, place) = match &arguments.listen {
+        Some(wanted) => (wanted, "--listen"),
+        None => (&opened.config.server.listen, "[server] listen"),
+    };
+    TcpListener::bind(wanted).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there, perhaps another Weir; stop it, or choose another port with --listen \
+                 ADDRESS:PORT (port 0 picks a free one)"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "this account may not listen there; choose a port above 1023 with --listen ADDRESS:PORT"
+            }
+            std::io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; choose another with --listen ADDRESS:PORT"
+            }
+            _ => "expected ADDRESS:PORT such as 127.0.0.1:8484",
+        };
+        anyhow::anyhow!("{place} `{wanted}` cannot be listened on: {error}; {advice}")
+    })
 }
 
 fn public_url(arguments: &Arguments, opened: &Opened, address: SocketAddr) -> anyhow::Result<String> {
@@ -124,11 +154,15 @@ async fn greet(
     let stage = policy.stage("dev").or_else(|| policy.stages().next());
     if let Some(stage) = stage {
         output::line(format!("\npoint clients at stage {}:", stage.name));
-        for (client, line) in weir_api::welcome::setup(gateway, &stage.name) {
-            let mut lines = line.lines();
-            output::line(format!("  {client:<7} {}", lines.next().unwrap_or_default()));
-            for line in lines {
-                output::line(format!("  {:<7} {line}", ""));
+        let setup = weir_api::welcome::setup(gateway, &stage.name);
+        let width = setup.iter().map(|(client, _)| client.chars().count()).max().unwrap_or_default();
+        let mut last = "";
+        for (client, lines) in &setup {
+            for line in lines.lines() {
+                // A client's name stands on the first of its lines only.
+                let shown = if *client == last { "" } else { client };
+                last = client;
+                output::line(format!("  {shown:<width$}  {line}"));
             }
         }
     }

@@ -22,6 +22,9 @@ use crate::wiring::Opened;
 const LOOK: Duration = Duration::from_millis(500);
 /// How often what is past its time is given up.
 const TIDY: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long after the start, and after a change of the policy, it is told at the latest which waivers are without effect.
+const SETTLE: Duration = Duration::from_secs(5);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps a policy and its waivers by digest, so that past decisions can be made again.
 pub async fn remember_policy(opened: &Opened, policy: &Policy) -> anyhow::Result<()> {
@@ -29,7 +32,13 @@ pub async fn remember_policy(opened: &Opened, policy: &Policy) -> anyhow::Result
 }
 
 async fn remember(store: &Store, clock: &dyn Clock, policy: &Policy) -> anyhow::Result<()> {
-    store.record_revision(RevisionKind::Policy, &policy.digest(), policy.text().as_bytes(), clock.now()).await?;
+    let now = clock.now();
+    store.record_revision(RevisionKind::Policy, &policy.digest(), policy.text().as_bytes(), now).await?;
+    let waivers = serde_json::to_vec(policy.waivers())?;
+    store.record_revision(RevisionKind::Waivers, &policy.waivers_digest(), &waivers, now).await?;
+    for waiver in policy::expired(policy, now) {
+        tracing::warn!(line = waiver.line(), "{waiver}");
+    }
     Ok(())
 }
 
@@ -74,12 +83,10 @@ pub fn start(
             }
         }));
     }
-    tasks.push(tokio::spawn(tidy(
-        opened.store.clone(),
-        Arc::clone(&opened.clock),
-        opened.config.retention.documents_days,
-        stop.clone(),
-    )));
+    let clock = Arc::clone(&opened.clock);
+    let days = opened.config.retention.documents_days;
+    tasks.push(tokio::spawn(tidy(Arc::clone(gateway), clock, days, stop.clone())));
+    tasks.push(tokio::spawn(waivers(Arc::clone(gateway), stop.clone())));
     tasks
 }
 
@@ -171,15 +178,48 @@ async fn advisories(gateway: Arc<Gateway>, feeds: Arc<Feeds>, conditions: Arc<Co
     }
 }
 
-async fn tidy(store: Store, clock: Arc<dyn Clock>, documents_days: i64, stop: CancellationToken) {
+/// Gives up upstream documents that are past their time, at the start and then every [`TIDY`].
+async fn tidy(gateway: Arc<Gateway>, clock: Arc<dyn Clock>, documents_days: i64, stop: CancellationToken) {
     loop {
+        match gateway.expire_documents(clock.now().plus_days(-documents_days)).await {
+            Ok(0) => {}
+            Ok(documents) => tracing::info!(documents, "past documents are given up"),
+            Err(error) => tracing::error!(error = %error, "past documents cannot be given up"),
+        }
         tokio::select! {
             () = tokio::time::sleep(TIDY) => {}
             () = stop.cancelled() => return,
         }
-        match store.expire_documents(clock.now().plus_days(-documents_days)).await {
-            Ok(digests) => tracing::info!(documents = digests.len(), "past documents are given up"),
-            Err(error) => tracing::error!(error = %error, "past documents cannot be given up"),
+    }
+}
+
+/// Reports waivers that let nothing through: after the start, after each change of the policy, and daily.
+async fn waivers(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let mut next = tokio::time::Instant::now() + SETTLE;
+    let mut looked_at = gateway.policy().digest();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SETTLE) => {}
+            () = stop.cancelled() => return,
+        }
+        let digest = gateway.policy().digest();
+        if tokio::time::Instant::now() < next && digest == looked_at {
+            continue;
+        }
+        (next, looked_at) = (tokio::time::Instant::now() + DAY, digest);
+        match gateway.unused_waivers().await {
+            Ok((policy, unused)) => {
+                let waivers = policy.waivers();
+                for (waiver, unused) in unused.iter().filter_map(|unused| Some((waivers.get(unused.index)?, unused))) {
+                    let (package, line) = (waiver.package.as_str(), waiver.line);
+                    if unused.seen {
+                        tracing::warn!(package, line, "waiver-unused: this waiver lets nothing through; remove it");
+                    } else {
+                        tracing::info!(package, line, "waiver-unused: nobody has asked for what this waiver is for");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(error = %error, "it cannot be told which waivers are used"),
         }
     }
 }

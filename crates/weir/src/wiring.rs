@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use weir_blob::{Blobs, S3Config};
 use weir_core::Clock;
 use weir_core::time::SystemClock;
 use weir_feeds::{Feeds, SyncConfig};
 use weir_gateway::{Gateway, Parts, Settings};
 use weir_policy::Policy;
-use weir_store::Store;
+use weir_store::{Location, Store};
 use weir_upstream::Upstream;
 
 use crate::cli::Place;
@@ -33,7 +33,13 @@ impl Opened {
         logging(&config, quiet)?;
         let data = Data::open(place)?;
         let store = match &config.store.url {
-            Some(url) => Store::postgres(url).await.context("the PostgreSQL of [store] url cannot be opened")?,
+            Some(url) => {
+                let url = config::secret(url).context("[store] url cannot be used")?;
+                if matches!(Location::parse(url.expose()), Location::Sqlite(_)) {
+                    bail!("[store] url is not the address of a database; expected postgres://USER@HOST/DATABASE");
+                }
+                Store::postgres(url.expose()).await.context("the PostgreSQL of [store] url cannot be opened")?
+            }
             None => Store::sqlite(&data.database())
                 .await
                 .with_context(|| format!("the database `{}` cannot be opened", data.database().display()))?,
@@ -61,36 +67,36 @@ impl Opened {
         };
         sync.kev = optional(&feeds.kev_url, sync.kev);
         sync.epss = optional(&feeds.epss_url, sync.epss);
+        sync.ca_bundle.clone_from(&feeds.ca_bundle);
         sync
     }
 
     /// Where bytes are kept.
-    pub async fn blobs(&self) -> anyhow::Result<Blobs> {
-        match &self.config.blobs.s3 {
-            None => Blobs::local(&self.data.blobs()).context("the directory for blobs cannot be opened"),
-            Some(s3) => {
-                let config = S3Config {
-                    endpoint: s3.endpoint.clone(),
-                    bucket: s3.bucket.clone(),
-                    prefix: s3.prefix.clone(),
-                    region: s3.region.clone(),
-                    key: s3.key.clone(),
-                    secret: match &s3.secret {
-                        Some(secret) => Some(config::secret(secret)?.expose().to_owned()),
-                        None => None,
-                    },
-                    allow_http: s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
-                };
-                Blobs::s3(&config, &self.data.root().join("spool")).context("the S3 of [blobs.s3] cannot be opened")
-            }
-        }
+    pub fn blobs(&self) -> anyhow::Result<Arc<Blobs>> {
+        let Some(s3) = &self.config.blobs.s3 else {
+            let blobs = Blobs::local(&self.data.blobs());
+            return Ok(Arc::new(blobs.context("the directory for blobs cannot be opened")?));
+        };
+        let secret = s3.secret.as_deref().map(config::secret).transpose();
+        let config = S3Config {
+            endpoint: s3.endpoint.clone(),
+            bucket: s3.bucket.clone(),
+            prefix: s3.prefix.clone(),
+            region: s3.region.clone(),
+            key: s3.key.clone(),
+            secret: secret.context("[blobs.s3] secret cannot be used")?.map(|secret| secret.expose().to_owned()),
+            allow_http: s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+        };
+        let blobs = Blobs::s3(&config, &self.data.root().join("spool"));
+        Ok(Arc::new(blobs.context("the S3 of [blobs.s3] cannot be opened")?))
     }
 
     /// Puts the gate together.
-    pub async fn gateway(
+    pub fn gateway(
         &self,
         policy: Arc<Policy>,
         feeds: &Feeds,
+        blobs: Arc<Blobs>,
         public_url: String,
         online: bool,
     ) -> anyhow::Result<Arc<Gateway>> {
@@ -110,7 +116,7 @@ impl Opened {
             ecosystems: ecosystems::ALL,
             upstreams,
             store: self.store.clone(),
-            blobs: Arc::new(self.blobs().await?),
+            blobs,
             clock: Arc::clone(&self.clock),
             policy,
             advisories: feeds.current(),
