@@ -137,7 +137,7 @@ pub enum ConfigError {
         problem: &'static str,
     },
     /// The certificates cannot be read.
-    #[error("`ca_bundle = \"{}\"` of the upstream `{url}` cannot be used: {problem}", .path.display())]
+    #[error("`ca-bundle = \"{}\"` of the upstream `{url}` cannot be used: {problem}", .path.display())]
     CaBundle {
         /// The upstream.
         url: String,
@@ -149,7 +149,7 @@ pub enum ConfigError {
     /// No client can be made, as a rule because the system has no root certificates.
     #[error(
         "no https connections can be made to the upstream `{url}`: {problem}; install the system's root certificates \
-         (the package `ca-certificates`), or name a file of them in `SSL_CERT_FILE` or in `ca_bundle` of this upstream"
+         (the package `ca-certificates`), or name a file of them in `SSL_CERT_FILE` or in `ca-bundle` of this upstream"
     )]
     Client {
         /// The upstream.

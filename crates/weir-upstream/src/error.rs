@@ -38,7 +38,7 @@ pub enum UpstreamError {
     /// The connection could not be secured.
     #[error(
         "`{url}` has no certificate that is trusted here: {problem}; \
-         if it is signed by your own authority, set `ca_bundle` of this upstream"
+         if it is signed by your own authority, set `ca-bundle` of this upstream"
     )]
     Tls {
         /// What was asked for.

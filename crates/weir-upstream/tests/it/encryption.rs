@@ -29,7 +29,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_with_a_hint() {
     let config = UpstreamConfig { url: config(&fake).url, ..trusting_another };
     let error = Upstream::new(&config).unwrap().document("x", "*/*", &none()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::Tls { .. }), "{error:?}");
-    assert!(error.to_string().contains("set `ca_bundle`"), "{error}");
+    assert!(error.to_string().contains("set `ca-bundle`"), "{error}");
     assert!(fake.requests().is_empty());
 }
 

@@ -55,7 +55,7 @@ fn a_bundle_that_has_no_certificates_is_named() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("ca.pem");
     let bundle = || UpstreamConfig { ca_bundle: Some(path.clone()), ..at("http://a.example/") };
-    assert!(problem(bundle()).contains(&format!("`ca_bundle = \"{}\"`", path.display())));
+    assert!(problem(bundle()).contains(&format!("`ca-bundle = \"{}\"`", path.display())));
     std::fs::write(&path, "no certificate").unwrap();
     assert!(problem(bundle()).contains("-----BEGIN CERTIFICATE-----"));
     std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
