@@ -1,5 +1,5 @@
 //! Imports from files and syncs from a fake upstream, on a real store.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod importing;
 mod syncing;
