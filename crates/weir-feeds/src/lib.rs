@@ -79,7 +79,7 @@ impl Feeds {
             pointer: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         };
-        feeds.load().await?;
+        feeds.reload_if_changed().await?;
         Ok(feeds)
     }
 
@@ -88,31 +88,31 @@ impl Feeds {
         self.current.load_full()
     }
 
-    /// Opens the index that is current now, if it is another one; true if it was. Costs one look at a setting.
+    /// Opens the index that is current now, if it is another one; true if it was. Costs one look at a setting. Where its file
+    /// is lost, of another version, or on another machine that shares the store, it is made anew from the store.
     pub async fn reload_if_changed(&self) -> Result<bool, FeedsError> {
+        match self.reload().await {
+            Err(error @ (FeedsError::Index(_) | FeedsError::Pointer(_))) => {
+                tracing::warn!(error = %error, "the advisory index cannot be used and is built anew from the store");
+                let _writing = self.writing.lock().await;
+                self.rebuild(&mut []).await?;
+                Ok(true)
+            }
+            other => other,
+        }
+    }
+
+    async fn reload(&self) -> Result<bool, FeedsError> {
         let pointer = self.store.setting(POINTER).await?;
         if pointer == *self.pointer.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(false);
         }
-        let Some(digest) = pointer.as_deref() else {
-            self.use_index(Index::empty(), pointer);
-            return Ok(true);
+        let index = match pointer.as_deref() {
+            Some(digest) => Index::open(&self.file(digest)?)?,
+            None => Index::empty(),
         };
-        let index = Index::open(&self.file(digest)?)?;
         self.use_index(index, pointer);
         Ok(true)
-    }
-
-    /// Opens the current index, and makes it anew from the store where its file is lost or of another version.
-    async fn load(&self) -> Result<(), FeedsError> {
-        match self.reload_if_changed().await {
-            Err(error @ (FeedsError::Index(_) | FeedsError::Pointer(_))) => {
-                tracing::warn!(error = %error, "the advisory index cannot be used and is built anew from the store");
-                let _writing = self.writing.lock().await;
-                self.rebuild(&mut []).await.map(drop)
-            }
-            other => other.map(drop),
-        }
     }
 
     fn use_index(&self, index: Index, pointer: Option<String>) {

@@ -41,7 +41,7 @@ impl Feeds {
     pub(crate) async fn refresh(&self) -> Result<IndexSummary, FeedsError> {
         let due = self.store.setting(DUE).await?;
         let before = self.store.setting(POINTER).await?;
-        self.reload_if_changed().await.or_else(|error| match error {
+        self.reload().await.or_else(|error| match error {
             FeedsError::Index(_) | FeedsError::Pointer(_) => Ok(false),
             other => Err(other),
         })?;

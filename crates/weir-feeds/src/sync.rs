@@ -132,7 +132,7 @@ impl Feeds {
             Err(Trouble::Feeds(error @ (FeedsError::Store(_) | FeedsError::Cancelled))) => return Err(error),
             Err(error) => {
                 let message = error.to_string();
-                tracing::warn!(feed = feed.name, error = message, "a feed cannot be synced");
+                tracing::info!(feed = feed.name, error = message, "a feed cannot be synced");
                 let row = self.row(&feed.name).await?;
                 self.store.set_feed(&Row { error: Some(message.clone()), ..row }).await?;
                 feed.error = Some(message);
