@@ -187,6 +187,16 @@ impl TestGate {
         answer.json()
     }
 
+    /// npm's page as upstream sends it.
+    pub async fn npm_page(&self, package: &str) -> String {
+        upstream_text(&self.npm, &self.npm.npm().page(package)).await
+    }
+
+    /// cargo's index file as upstream sends it.
+    pub async fn cargo_page(&self, package: &str) -> String {
+        upstream_text(&self.cargo, &self.cargo.cargo().page(package)).await
+    }
+
     /// The request records once there is one that `wanted` takes: those of streams come when their client is done.
     pub async fn records(&self, wanted: impl Fn(&RequestRow) -> bool) -> Vec<RequestRow> {
         for _ in 0..200 {
@@ -262,6 +272,14 @@ impl TestGate {
         let _ = stream.read_to_end(&mut bytes).await;
         answer(&bytes)
     }
+}
+
+async fn upstream_text(fake: &FakeUpstream, path: &str) -> String {
+    let mut stream = TcpStream::connect(fake.authority()).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    answer(&bytes).text()
 }
 
 /// An answer that is still on its way.

@@ -228,11 +228,18 @@ async fn a_private_name_is_refused_everywhere_and_upstream_never_hears_of_it() {
 async fn a_warning_is_a_mark_on_npms_page_and_refuses_nothing() {
     let policy = "[stage.dev]\nvulnerability = { warn-cvss = 4.0 }\n";
     let gate = gate(policy, &records()).await;
-    gate.npm.npm().release("example", "1.0.0").deprecated("use 1.1.0").published("2026-01-01").add();
-    let page = gate.get("/dev/npm/example").await.json();
-    let mark = page["versions"]["1.0.0"]["deprecated"].as_str().unwrap();
-    assert!(mark.contains("warning: vulnerability GHSA-aaaa-bbbb-cccc") && mark.contains("use 1.1.0"), "{mark}");
-    assert_eq!(page["versions"]["1.1.0"].get("deprecated"), None);
+    gate.npm.npm().release("example", "0.9.0").deprecated("use 1.1.0").published("2026-01-01").add();
+    let versions = gate.get("/dev/npm/example").await.json()["versions"].clone();
+    let mark = versions["1.0.0"]["deprecated"].as_str().unwrap();
+    assert!(mark.starts_with("warning: vulnerability GHSA-aaaa-bbbb-cccc (CVSS 9.8)"), "{mark}");
+    // What the maintainers say goes first.
+    assert_eq!(versions["0.9.0"]["deprecated"], "use 1.1.0");
+    assert_eq!(versions["1.1.0"].get("deprecated"), None);
+    let manifest = gate.get("/dev/npm/example/1.0.0").await.json();
+    assert_eq!(manifest["deprecated"], mark);
+    let id = mark.rsplit('/').next().unwrap();
+    let named = gate.gateway.decision(id).await.unwrap().unwrap();
+    assert_eq!((named.effective.as_str(), named.version.as_str()), ("warn", "1.0.0"));
     assert_served(&gate, "dev").await;
 }
 
