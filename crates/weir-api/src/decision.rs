@@ -60,6 +60,13 @@ struct Reason<'a> {
     waived: Option<&'a Value>,
 }
 
+impl Reason<'_> {
+    /// True if it is one for which the release is refused.
+    fn refuses(&self) -> bool {
+        self.waived.is_none() && matches!(self.outcome, "block" | "quarantine")
+    }
+}
+
 impl Shown {
     /// Reads a recorded decision.
     pub fn new(row: DecisionRow, ecosystems: Ecosystems) -> Self {
@@ -132,10 +139,15 @@ impl Shown {
 
     fn text(&self) -> String {
         let mut out = format!("{}\n\n", self.title);
-        for reason in self.reasons() {
+        let reasons = self.reasons();
+        let refused = reasons.iter().any(Reason::refuses);
+        for reason in &reasons {
             out.push_str(&format!("  {:<10} {}: {}\n", reason.outcome, reason.rule, reason.message));
             if let Some(waived) = reason.waived {
                 out.push_str(&format!("             waived: {}\n", waived_text(waived)));
+            }
+            if refused && !reason.refuses() {
+                continue;
             }
             for (key, value) in facts(reason.facts) {
                 out.push_str(&format!("             {key}: {value}\n"));
@@ -156,7 +168,7 @@ impl Shown {
 
     fn html(&self) -> String {
         let mut out = format!(
-            "<h1>{}</h1>\n<p class=\"{class}\"><span class=\"word\">{class}</span></p>\n",
+            "<p class=\"verdict {class}\"><span>{class}</span></p>\n<h1>{}</h1>\n",
             Text(&self.title),
             class = Text(&self.row.effective),
         );
@@ -170,31 +182,22 @@ impl Shown {
                 )),
                 _ => out.push_str("<h2>What to use instead</h2>\n<p>No version of it is allowed in this stage.</p>\n"),
             }
+            out.push_str(
+                "<p class=\"dim\">If it has to be this version, show this page to whoever keeps the policy.</p>\n",
+            );
         }
-        out.push_str("<h2>Why</h2>\n<ul class=\"reasons\">\n");
-        for reason in self.reasons() {
-            out.push_str(&format!(
-                "<li><span class=\"word {class}\">{class}</span> by rule <code>{}</code><p>{}</p>\n",
-                Text(reason.rule),
-                Text(reason.message),
-                class = Text(reason.outcome),
-            ));
-            if let Some(waived) = reason.waived {
-                out.push_str(&format!("<p class=\"allow\">Waived: {}</p>\n", Text(&waived_text(waived))));
-            }
-            let facts = facts(reason.facts);
-            if !facts.is_empty() {
-                out.push_str("<table>\n");
-                for (key, value) in facts {
-                    out.push_str(&format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", Text(&key), Text(&value)));
-                }
-                out.push_str("</table>\n");
-            }
-            out.push_str("</li>\n");
-        }
-        out.push_str("</ul>\n");
-        if self.reasons().is_empty() {
+        let reasons = self.reasons();
+        let (refusing, other): (Vec<_>, Vec<_>) = reasons.iter().partition(|reason| reason.refuses());
+        // What decided comes first; a release can have dozens of reasons that would not have refused it.
+        let (why, also) = if refusing.is_empty() { (other, refusing) } else { (refusing, other) };
+        out.push_str("<h2>Why</h2>\n");
+        if why.is_empty() {
             out.push_str("<p>No rule of this stage objects.</p>\n");
+        }
+        list(&why, true, &mut out);
+        if !also.is_empty() {
+            out.push_str("<h2>What else is known</h2>\n");
+            list(&also, false, &mut out);
         }
         out.push_str(&format!(
             "<h2>Record</h2>\n<table>\n<tr><th scope=\"row\">package</th><td><code>{}</code></td></tr>\n",
@@ -205,11 +208,60 @@ impl Shown {
         }
         out.push_str(&format!(
             "<tr><th scope=\"row\">decision</th><td><code>{}</code></td></tr>\n\
-             <tr><th scope=\"row\">first made</th><td>{}</td></tr>\n</table>\n",
+             <tr><th scope=\"row\">first made</th><td><time datetime=\"{at}\">{}</time></td></tr>\n</table>\n",
             Text(&self.row.id),
-            self.row.at,
+            moment(&self.row.at.to_string()),
+            at = self.row.at,
         ));
         page(&self.title, &out)
+    }
+}
+
+/// Reasons as HTML. The facts of the first may be open, those of the others are a click away.
+fn list(reasons: &[&Reason<'_>], open_first: bool, out: &mut String) {
+    if reasons.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=\"reasons\">\n");
+    for (at, reason) in reasons.iter().enumerate() {
+        out.push_str(&format!(
+            "<li class=\"{}\"><span class=\"word {class}\">{class}</span> by rule <code>{}</code><p>{}</p>\n",
+            Text(if reason.waived.is_some() { "waived" } else { reason.outcome }),
+            Text(reason.rule),
+            Text(reason.message),
+            class = Text(reason.outcome),
+        ));
+        if let Some(waived) = reason.waived {
+            out.push_str(&format!("<p class=\"allow\">Waived: {}</p>\n", Text(&waived_text(waived))));
+        }
+        let facts = facts(reason.facts);
+        if !facts.is_empty() {
+            out.push_str(if open_first && at == 0 { "<details open>" } else { "<details>" });
+            out.push_str("<summary>Facts</summary>\n<table>\n");
+            for (key, value) in facts {
+                out.push_str(&format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", Text(&key), cell(&value)));
+            }
+            out.push_str("</table>\n</details>\n");
+        }
+        out.push_str("</li>\n");
+    }
+    out.push_str("</ul>\n");
+}
+
+/// A value in a table: in a fixed-width face where it is one long word, as digests, purls and vectors are.
+fn cell(value: &str) -> String {
+    if value.len() >= 28 && !value.contains(char::is_whitespace) {
+        format!("<code>{}</code>", Text(value))
+    } else {
+        Text(value).to_string()
+    }
+}
+
+/// RFC 3339 as people read it: no `T`, no fractions, `UTC` for `Z`.
+fn moment(at: &str) -> String {
+    match at.trim_end_matches('Z').split_once('T') {
+        Some((day, time)) => format!("{day} {} UTC", time.split('.').next().unwrap_or(time)),
+        None => at.to_owned(),
     }
 }
 
@@ -249,6 +301,22 @@ fn flat(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_told_as_people_read_it() {
+        assert_eq!(moment("2026-11-21T03:34:50.431Z"), "2026-11-21 03:34:50 UTC");
+        assert_eq!(moment("2026-11-21T03:34:50Z"), "2026-11-21 03:34:50 UTC");
+        assert_eq!(moment("17 ms"), "17 ms");
+    }
+
+    #[test]
+    fn a_long_word_is_code_and_a_sentence_is_not() {
+        assert_eq!(cell("CVSS:3.1/AV:N/AC:L/PR:N/UI:N"), "<code>CVSS:3.1/AV:N/AC:L/PR:N/UI:N</code>");
+        assert_eq!(
+            cell("a sentence with <b> in it, longer than that"),
+            "a sentence with &lt;b&gt; in it, longer than that"
+        );
+    }
 
     #[test]
     fn a_browser_gets_html_a_terminal_text_and_a_program_json() {
