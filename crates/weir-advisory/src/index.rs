@@ -126,7 +126,7 @@ impl Index {
 
     /// Which data there is for an ecosystem.
     pub fn feed(&self, ecosystem: &Ecosystem) -> FeedState {
-        FeedState { as_of: self.feeds.get(ecosystem.osv).copied().map(Timestamp::from_millis) }
+        FeedState { as_of: self.feeds.get(ecosystem.osv).copied().map(Timestamp::from_millis), ..FeedState::default() }
     }
 
     /// Which data there is, by OSV ecosystem.

@@ -30,6 +30,18 @@ pub struct PackageFacts {
 pub struct FeedState {
     /// When Weir last saw the source confirm or change it; `None` if no data for this ecosystem was ever imported.
     pub as_of: Option<Timestamp>,
+    /// Advisories on this package that could not be judged, so that nothing here can be called clean.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableAdvisory>,
+}
+
+/// An advisory that names a package and cannot be judged.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct UnreadableAdvisory {
+    /// Its id.
+    pub id: String,
+    /// Why, without a full stop.
+    pub reason: String,
 }
 
 /// A project's own state as its registry tells it (PEP 792: `active`, `archived`, `quarantined`, `deprecated`).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_advisory::Index as Advisories;
-use weir_core::facts::{ArtifactFacts, Finding, License, PackageFacts, ReleaseFacts};
+use weir_core::facts::{ArtifactFacts, Finding, License, PackageFacts, ReleaseFacts, UnreadableAdvisory};
 use weir_core::registry::{Document, Index, Release};
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_store::{ArtifactRow, FirstSeen, SeenArtifact, SeenRelease};
@@ -199,6 +199,13 @@ pub fn facts(
         })
         .collect();
     let mut feed = advisories.feed(ecosystem);
+    if let Some(matcher) = &matcher {
+        feed.unreadable = matcher
+            .unreadable()
+            .iter()
+            .map(|advisory| UnreadableAdvisory { id: advisory.id.clone(), reason: advisory.reason.clone() })
+            .collect();
+    }
     if unreadable.is_some() {
         // Data that cannot be read is data that is missing: not assessed, never clean.
         feed.as_of = None;

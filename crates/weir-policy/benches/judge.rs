@@ -107,7 +107,7 @@ fn package(affected: usize) -> PackageFacts {
         package: ecosystem.names.parse("subject").unwrap(),
         releases,
         status: None,
-        advisories: FeedState { as_of: Timestamp::parse("2026-10-01") },
+        advisories: FeedState { as_of: Timestamp::parse("2026-10-01"), ..FeedState::default() },
     }
 }
 

@@ -125,6 +125,7 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
     let stale = not_assessed(context, &mut draft);
     draft.assessed = stale.is_none();
     let unreadable = stage.feed.map(|(code, _)| Arc::new(unreadable_version(code, stage)));
+    let unjudged = unreadable_advisories(context).map(Arc::new);
     let mut evaluators: Vec<_> = stage.checks.iter().filter_map(|check| check.prepare(context)).collect();
     for release in &facts.releases {
         let mut judged = DraftRelease::default();
@@ -138,6 +139,8 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
             && let Some(unreadable) = &unreadable
         {
             judged.reasons.push(Arc::clone(unreadable));
+        } else if let Some(unjudged) = &unjudged {
+            judged.reasons.push(Arc::clone(unjudged));
         }
         judged.artifacts.reserve_exact(release.artifacts.len());
         for artifact in &release.artifacts {
@@ -197,6 +200,26 @@ fn unreadable_version(code: &str, stage: &Stage) -> Reason {
     let message = String::from("The version cannot be read, so no advisory can be matched against it.");
     let line = format!("{code} not assessed (unreadable version)");
     Reason::new(code, stage.unassessed, message, &line, json!({})).detail("not-assessed")
+}
+
+/// The one reason for advisories on this package that cannot be judged: nothing of it can be called clean.
+fn unreadable_advisories(context: Context<'_>) -> Option<Reason> {
+    /// Advisories that are named in the message.
+    const NAMED: usize = 3;
+    let (code, _) = context.stage.feed?;
+    let unreadable = &context.facts.advisories.unreadable;
+    let first = unreadable.first()?;
+    let ids: Vec<&str> = unreadable.iter().take(NAMED).map(|advisory| advisory.id.as_str()).collect();
+    let more = unreadable.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!(
+        "{}{more} cannot be judged ({}), so nobody can say that this is clean.",
+        ids.join(", "),
+        crate::reason::quote(&first.reason),
+    );
+    let line = format!("{code} not assessed ({} cannot be judged)", first.id);
+    let facts = json!({ "unreadable": unreadable });
+    Some(Reason::new(code, context.stage.unassessed, message, &line, facts).detail("not-assessed"))
 }
 
 /// Marks the reasons that a waiver lets through.

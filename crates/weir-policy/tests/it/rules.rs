@@ -378,3 +378,16 @@ fn the_nearest_allowed_version_is_above_in_the_same_line_then_above_then_below()
 fn no_rules_allow_everything() {
     check("", "npm x\n1.0.0 2026-10-01 V-1(10.0) MAL-1(malware)", expect![["1.0.0 allow\n"]]);
 }
+
+#[test]
+fn a_package_with_an_advisory_that_cannot_be_judged_is_not_assessed() {
+    let mut facts = facts("pypi x\n1 2026-01-01");
+    facts.advisories.unreadable =
+        vec![weir_core::facts::UnreadableAdvisory { id: "X-1".into(), reason: "`n/a` is not a version".into() }];
+    let strict = policy("vulnerability = { block-cvss = 9.0 }\nunassessed = \"quarantine\"");
+    let judged = judge(&strict, stage(&strict), &facts, at("2026-10-02"));
+    assert_eq!(judged.releases[0].outcome, Outcome::Quarantine);
+    assert!(judged.releases[0].reasons[0].line.contains("X-1 cannot be judged"), "{:?}", judged.releases[0].reasons);
+    let open = policy("deprecated = \"warn\"");
+    assert_eq!(judge(&open, stage(&open), &facts, at("2026-10-02")).releases[0].outcome, Outcome::Allow);
+}

@@ -31,7 +31,7 @@ pub fn facts(text: &str) -> PackageFacts {
         package: ecosystem.names.parse(name).unwrap(),
         releases: Vec::new(),
         status: None,
-        advisories: FeedState { as_of: Some(at("2026-10-01")) },
+        advisories: FeedState { as_of: Some(at("2026-10-01")), ..FeedState::default() },
     };
     let mut known: Vec<Arc<Vulnerability>> = Vec::new();
     for line in lines {
