@@ -109,7 +109,7 @@ impl Plan {
             blobs: Arc::clone(&blobs),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             policy: Arc::new(policy),
-            advisories: Arc::new(index(&self.records, &*clock)),
+            advisories: Arc::new(index(&self.records, &clock)),
             settings: Settings { public_url: format!("http://{address}"), ..self.settings.clone() },
         });
         let principal = Arc::new(Mutex::new(Principal { name: String::from("anonymous"), stage: None }));
@@ -234,7 +234,7 @@ impl TestGate {
 
     /// Uses these OSV records from now on.
     pub fn advisories(&self, records: &[serde_json::Value]) {
-        self.gateway.set_advisories(Arc::new(index(records, &*self.clock)));
+        self.gateway.set_advisories(Arc::new(index(records, &self.clock)));
     }
 
     /// Moves the clock.

@@ -275,11 +275,14 @@ async fn a_stage_that_is_not_in_the_policy_is_not_there() {
     assert!(!metrics.contains("xxx") && !metrics.contains("DEV"), "a client's text is in the metrics");
 }
 
+/// What a client prints of an answer.
+type Told = fn(&Answer) -> String;
+
 /// What a person reads of a refusal, in each registry's own dialect.
 #[tokio::test]
 async fn a_refusal_says_rule_advisory_nearest_and_address_in_every_dialect() {
     let gate = gate(BLOCK, &records()).await;
-    let cases: [(&str, &str, &str, fn(&Answer) -> String); 3] = [
+    let cases: [(&str, &str, &str, Told); 3] = [
         (WHEEL, "PYSEC-2026-1", "1.1", |answer| answer.json()["detail"].as_str().unwrap().to_owned()),
         (TARBALL, "GHSA-aaaa-bbbb-cccc", "1.1.0", |answer| answer.json()["error"].as_str().unwrap().to_owned()),
         (CRATE, "RUSTSEC-2026-0001", "1.1.0", Answer::text),
