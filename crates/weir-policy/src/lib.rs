@@ -4,7 +4,7 @@
 //! facts(release, as of t)  +  policy(stage)  +  waivers  +  t   →   decision + reasons
 //! ```
 //!
-//! [`Policy::parse`] reads a policy text, or says everything that is wrong with it; [`judge`] judges all releases of a
+//! [`Policy::parse`] reads a policy text, or says everything that is wrong with it; [`judge()`] judges all releases of a
 //! package at once; [`Judgement::decision`] makes one decision out of that, with its id and inputs; [`Decision::permit`] is
 //! the only source of the leave without which no bytes go out.
 //!

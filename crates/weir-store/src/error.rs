@@ -253,7 +253,7 @@ fn meaning(engine: Engine, error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// The primary result code is in the low byte (https://www.sqlite.org/rescode.html).
+/// The primary result code is in the low byte (<https://www.sqlite.org/rescode.html>).
 fn sqlite_meaning(code: i64) -> Meaning {
     match code & 0xff {
         5 | 6 => Meaning::Locked,
@@ -265,7 +265,7 @@ fn sqlite_meaning(code: i64) -> Meaning {
     }
 }
 
-/// https://www.postgresql.org/docs/current/errcodes-appendix.html
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn postgres_meaning(code: &str) -> Meaning {
     match code {
         "40001" | "40P01" | "55P03" | "57014" => Meaning::Locked,

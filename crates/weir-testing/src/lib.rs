@@ -17,7 +17,7 @@
 //! | [`artifact`] | how are real artifacts made in memory? |
 //! | [`pypi`], [`npm`], [`cargo`] | how is a small registry set up? |
 //! | [`skip`] | what happens where something that a test needs is absent? |
-//! | [`s3`] | where do blobs go in a test? (feature `s3`) |
+//! | `s3` | where do blobs go in a test? (feature `s3`) |
 //!
 //! Everything here panics where a test should fail.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests fails by panicking")]
