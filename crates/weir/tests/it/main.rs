@@ -1,0 +1,18 @@
+//! The binary as a person meets it: the built `weir`, its own process, fake upstreams, no network.
+
+mod access;
+mod config;
+mod crash;
+mod decisions;
+mod disk;
+mod engines;
+mod explain;
+mod feeds;
+mod http;
+mod observing;
+mod place;
+mod policy;
+mod start;
+mod stop;
+mod upkeep;
+mod upstream;
