@@ -49,6 +49,13 @@ pub trait Registry: Send + Sync {
     /// What the picked entries of an artifact declare. `expected` is the release that the index says it belongs to.
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared;
 
+    /// The path in an artifact at which the core metadata lies that upstream offers beside it, so that this document is read
+    /// as if it were picked from there; `None` where upstreams offer none.
+    fn metadata_path(&self, expected: &Expected<'_>) -> Option<String> {
+        let _ = expected;
+        None
+    }
+
     /// The version that a file name of this package claims. Only for telling why something that upstream no longer lists
     /// is refused; what is served is looked up in the [`Index`], never guessed from a name.
     fn claimed_version(&self, package: &PackageName, file: &str) -> Option<String> {
@@ -100,6 +107,8 @@ pub struct Request<'a> {
     /// The address of the stage's ecosystem root as clients see it, without a trailing slash:
     /// `http://127.0.0.1:8484/dev/pypi`.
     pub base: &'a str,
+    /// True if the client has shown a token. Some clients show it again only where they are told to.
+    pub token: bool,
 }
 
 /// The methods that registries use.

@@ -26,7 +26,7 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
     let segments = segments(request.path)?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
-        ["config.json"] => Ok(Ask::Reply(config(request.base))),
+        ["config.json"] => Ok(Ask::Reply(config(request.base, request.token))),
         ["dl", name, version, "download"] => {
             let package = Crates.parse(name).map_err(|invalid| RouteError::NotFound(invalid.to_string()))?;
             Version::parse(version).map_err(|invalid| RouteError::NotFound(invalid.to_string()))?;
@@ -67,8 +67,13 @@ fn segments(path: &str) -> Result<Vec<String>, RouteError> {
         .collect()
 }
 
-fn config(base: &str) -> Reply {
-    Reply::json(200, &serde_json::json!({ "dl": format!("{base}/dl"), "api": base }))
+/// cargo asks without its token first. Only if `auth-required` is said here does it show the token with what comes after.
+fn config(base: &str, token: bool) -> Reply {
+    let mut config = serde_json::json!({ "dl": format!("{base}/dl"), "api": base });
+    if token {
+        config["auth-required"] = true.into();
+    }
+    Reply::json(200, &config)
 }
 
 /// An error as cargo prints it: the body as text, of which it shows the first 512 bytes. So the line comes first, then as

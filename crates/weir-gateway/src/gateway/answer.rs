@@ -106,7 +106,8 @@ impl Gateway {
             other => return Err(Failure::MethodNotAllowed(format!("{} means nothing here", truncated(other)))),
         };
         let accept = call.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
-        let request = weir_core::registry::Request { method, path, query, accept, base: &call.base };
+        let token = call.headers.contains_key(http::header::AUTHORIZATION);
+        let request = weir_core::registry::Request { method, path, query, accept, base: &call.base, token };
         match call.ecosystem.registry.route(&request)? {
             Ask::Index { package, form } => self.page(call, &package, &form).await,
             Ask::Artifact { package, which, part } => self.artifact(call, &package, &which, part).await,

@@ -32,8 +32,14 @@ fn served(refused: bool, published: &str) -> ServedRelease {
 }
 
 fn render(index: &str, releases: &[ServedRelease]) -> Result<String, InvalidDocument> {
+    render_with(index, &[], releases)
+}
+
+/// As [`render`], with releases that the document does not have.
+fn render_with(index: &str, more: &[Release], releases: &[ServedRelease]) -> Result<String, InvalidDocument> {
     let documents = [document("https://i/we/ir/weir-demo", index), document("https://i/config.json", CONFIG)];
-    let read = parse(index).unwrap();
+    let mut read = parse(index).unwrap();
+    read.releases.extend_from_slice(more);
     let package = package();
     let base = "http://127.0.0.1:8484/dev/cargo";
     let page = Page { package: &package, documents: &documents, index: &read, releases, base };
@@ -206,6 +212,14 @@ fn a_refused_artifact_refuses_its_release() {
     release.refused = None;
     let page = render(&line(r#""vers":"1.0.0","yanked":false"#), &[release]).unwrap();
     assert!(page.contains(r#""yanked":true"#));
+}
+
+#[test]
+fn a_release_that_advisories_alone_still_name_has_no_line() {
+    let text = line(r#""vers":"1.0.0","yanked":false,"pubtime":"2026-01-01T00:00:00Z""#);
+    let departed = Release { version: String::from("0.9.0"), ..Release::default() };
+    let releases = [served(false, "2026-01-01"), served(true, "2026-01-01")];
+    assert_eq!(render_with(&text, &[departed], &releases).unwrap(), text);
 }
 
 #[test]

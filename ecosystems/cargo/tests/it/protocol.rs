@@ -7,7 +7,7 @@ use weir_core::registry::{Ask, Form, Method, Part, Problem, Request, RouteError,
 const BASE: &str = "http://127.0.0.1:8484/dev/cargo";
 
 fn route_by(method: Method, path: &str) -> Result<Ask, RouteError> {
-    ECOSYSTEM.registry.route(&Request { method, path, query: Some("q=x"), accept: None, base: BASE })
+    ECOSYSTEM.registry.route(&Request { method, path, query: Some("q=x"), accept: None, base: BASE, token: false })
 }
 
 fn route(path: &str) -> Result<Ask, RouteError> {
@@ -41,6 +41,19 @@ fn every_spelling_of_an_index_path_asks_for_the_same_package() {
         assert_eq!(route(path), index(name), "{path}");
         assert_eq!(route_by(Method::Head, path), index(name), "{path}");
     }
+}
+
+#[test]
+fn cargo_is_told_to_show_its_token_again_where_it_has_shown_one() {
+    let config = |token| {
+        let request =
+            Request { method: Method::Get, path: "config.json", query: None, accept: None, base: BASE, token };
+        let Ok(Ask::Reply(reply)) = ECOSYSTEM.registry.route(&request) else { panic!("config.json is an answer") };
+        serde_json::from_slice::<serde_json::Value>(&reply.body).unwrap()
+    };
+    assert_eq!(config(false).get("auth-required"), None);
+    assert_eq!(config(true)["auth-required"], true);
+    assert_eq!(config(true)["dl"], config(false)["dl"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use weir_npm::ECOSYSTEM;
 const BASE: &str = "http://127.0.0.1:8484/dev/npm";
 
 fn route_with(method: Method, path: &str, query: Option<&str>, accept: Option<&str>) -> Result<Ask, RouteError> {
-    ECOSYSTEM.registry.route(&Request { method, path, query, accept, base: BASE })
+    ECOSYSTEM.registry.route(&Request { method, path, query, accept, base: BASE, token: false })
 }
 
 fn get(path: &str) -> Result<Ask, RouteError> {

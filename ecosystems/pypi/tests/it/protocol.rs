@@ -6,7 +6,7 @@ use crate::package;
 
 fn ask(method: Method, path: &str, query: Option<&str>) -> Result<Ask, RouteError> {
     let accept = Some("application/vnd.pypi.simple.v1+json");
-    ECOSYSTEM.registry.route(&Request { method, path, query, accept, base: "http://h/dev/pypi" })
+    ECOSYSTEM.registry.route(&Request { method, path, query, accept, base: "http://h/dev/pypi", token: false })
 }
 
 fn get(path: &str) -> Result<Ask, RouteError> {
