@@ -1,7 +1,7 @@
 //! Upstream's index in, Weir's index out.
 
 use weir_cargo::ECOSYSTEM;
-use weir_core::registry::{Document, Form, Index, InvalidDocument, Note, Page, ServedArtifact, ServedRelease};
+use weir_core::registry::{Document, Form, Index, InvalidDocument, Note, Page, Release, ServedArtifact, ServedRelease};
 use weir_core::{PackageName, Timestamp};
 
 const DEMO: &str = include_str!("../../testdata/weir-demo.index");
