@@ -116,6 +116,10 @@ impl Registry for PypiRegistry {
         metadata::declared(file, entries, expected)
     }
 
+    fn metadata_path(&self, expected: &Expected<'_>) -> Option<String> {
+        Some(format!("{}-{}.dist-info/METADATA", expected.package, expected.version))
+    }
+
     fn claimed_version(&self, package: &PackageName, file: &str) -> Option<String> {
         artifact::read_file_name(package, file).map(|name| name.version.to_string())
     }
