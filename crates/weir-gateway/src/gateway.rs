@@ -27,6 +27,7 @@ mod artifact;
 mod audit;
 mod decisions;
 mod follow;
+mod licenses;
 mod page;
 mod sight;
 mod upkeep;
@@ -167,6 +168,7 @@ pub struct Gateway {
     views: Lru<ViewKey, Arc<View>>,
     building: Flights<(PackageKey, Stamp), Result<Arc<Known>, DocumentError>>,
     judging: Flights<(ViewKey, Stamp, Digest), Option<Arc<View>>>,
+    reading: Flights<(PackageKey, String), ()>,
     learnt: Arc<Learnt>,
     recorded: Lru<String, ()>,
     named: Lru<String, Place>,
@@ -220,6 +222,7 @@ impl Gateway {
             views: Lru::new(settings.memory / 2),
             building: Flights::new(),
             judging: Flights::new(),
+            reading: Flights::new(),
             learnt,
             recorded: Lru::new(RECORDED_BYTES),
             named: Lru::new(NAMED_BYTES),

@@ -145,6 +145,7 @@ pub fn facts(
     index: &Index,
     first_seen: &FirstSeen,
     artifacts: &HashMap<String, ArtifactRow>,
+    licenses: &HashMap<String, (Digest, License)>,
     advisories: &Advisories,
 ) -> PackageFacts {
     let mut unreadable = None;
@@ -177,7 +178,7 @@ pub fn facts(
                 first_seen: *first_seen,
                 yanked: release.yanked.clone(),
                 deprecated: release.deprecated.clone(),
-                license: license(ecosystem, release, artifacts),
+                license: license(ecosystem, release, artifacts, licenses),
                 vulnerabilities,
                 artifacts: release
                     .artifacts
@@ -213,14 +214,29 @@ pub fn facts(
     PackageFacts { ecosystem, package: package.clone(), releases, status: index.status.clone(), advisories: feed }
 }
 
-fn license(ecosystem: &Ecosystem, release: &Release, artifacts: &HashMap<String, ArtifactRow>) -> Option<License> {
+/// The licence of a release: what its registry states, else what its artifacts declare, else what the metadata beside one
+/// of them declares. `licenses` are those of metadata, by file, with its digest.
+fn license(
+    ecosystem: &Ecosystem,
+    release: &Release,
+    artifacts: &HashMap<String, ArtifactRow>,
+    licenses: &HashMap<String, (Digest, License)>,
+) -> Option<License> {
     if let Some(text) = &release.license {
         return Some(License { text: text.clone(), source: format!("{} registry", ecosystem.title) });
     }
-    release.artifacts.iter().find_map(|artifact| {
+    let looked_into = release.artifacts.iter().find_map(|artifact| {
         let row = artifacts.get(&artifact.file)?;
         Some(License { text: row.license.clone()?, source: row.license_source.clone().unwrap_or_default() })
-    })
+    });
+    let beside = || {
+        release.artifacts.iter().find_map(|artifact| {
+            let (digest, license) = licenses.get(&artifact.file)?;
+            let (_, stated) = artifact.metadata.as_ref()?;
+            (*stated == Some(*digest)).then(|| license.clone())
+        })
+    };
+    looked_into.or_else(beside)
 }
 
 fn findings(changed: Option<&str>, row: Option<&ArtifactRow>) -> Vec<Finding> {

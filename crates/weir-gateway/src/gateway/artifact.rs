@@ -19,7 +19,7 @@ use crate::transfer::{Landed, Order, Transfer};
 use crate::view::View;
 
 /// Largest core metadata or attestation document, in bytes.
-const MAX_SIBLING: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_SIBLING: u64 = 16 * 1024 * 1024;
 
 impl Gateway {
     pub(super) async fn artifact(
@@ -46,6 +46,14 @@ impl Gateway {
         let artifact = release.artifacts[place.1].clone();
         call.record.version = Some(release.version.clone());
         call.record.file = Some(artifact.file.clone());
+        let (view, place) = match part != Part::Provenance && self.read_license(call, &view, place, &artifact).await {
+            true => {
+                let view = self.view(call.stage, call.ecosystem, package).await?;
+                let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
+                (view, place)
+            }
+            false => (view, place),
+        };
         let decision = match self.decide(call, &view, place).await {
             Ok(decision) => decision,
             Err(Failure::Refused(decision)) if part != Part::Provenance && only_looking_is_missing(&decision) => {

@@ -130,9 +130,10 @@ impl Gateway {
             .map_err(DocumentError::storage)?;
         let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
         let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
+        let licenses = self.declared_licenses(ecosystem, &package).await?;
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
-            let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &advisories);
+            let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
             departed::add(&mut index, &mut facts, &advisories, now);
             Arc::new(Known::new(held, index, facts, artifacts, stamp))
         })

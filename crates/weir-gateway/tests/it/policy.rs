@@ -69,6 +69,32 @@ async fn another_policy_takes_effect_at_once_on_page_and_file() {
     assert_eq!(gate.seen().len(), asked, "a policy is no reason to ask upstream");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_takes_effect_at_once_also_while_many_ask() {
+    let gate = std::sync::Arc::new(gate("[stage.dev]\n", &[]).await);
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (gate, stop) = (std::sync::Arc::clone(&gate), std::sync::Arc::clone(&stop));
+        clients.spawn(async move {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                gate.get("/dev/npm/example").await;
+                gate.get(TARBALL).await;
+            }
+        });
+    }
+    for round in 0..20 {
+        gate.policy(&format!("[stage.dev]\ndenied = [\"pkg:npm/example@1.0.0\"]\n# {round}\n"));
+        assert_eq!(gate.get(TARBALL).await.status, 403, "{round}");
+        assert_eq!(gate.get("/dev/npm/example").await.json()["versions"].get("1.0.0"), None);
+        gate.policy(&format!("[stage.dev]\n# {round}\n"));
+        assert_eq!(gate.get(TARBALL).await.status, 200, "{round}");
+        assert!(gate.get("/dev/npm/example").await.json()["versions"].get("1.0.0").is_some());
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    while clients.join_next().await.is_some() {}
+}
+
 #[tokio::test]
 async fn other_advisories_take_effect_at_once_on_page_and_file() {
     let harmless = [("PyPI", "PYSEC-2026-9"), ("npm", "GHSA-xxxx-xxxx-xxxx"), ("crates.io", "RUSTSEC-2026-0009")]

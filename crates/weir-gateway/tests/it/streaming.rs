@@ -398,9 +398,9 @@ async fn a_licence_that_only_the_bytes_tell_refuses_small_ones_at_once_and_large
     let policy = "[stage.dev]\nlicense = { deny = [\"GPL-3.0-only\"] }\n";
     let gate = plan(policy).start().await;
     let pypi = gate.pypi.pypi();
-    pypi.release("example", "1.0").license("GPL-3.0-only").add();
-    pypi.release("example", "1.1").license("MIT").add();
-    pypi.release("example", "2.0").license("GPL-3.0-only").size(LARGE).add();
+    pypi.release("example", "1.0").license("GPL-3.0-only").without_metadata().add();
+    pypi.release("example", "1.1").license("MIT").without_metadata().add();
+    pypi.release("example", "2.0").license("GPL-3.0-only").without_metadata().size(LARGE).add();
     let small = gate.get(WHEEL).await;
     assert_eq!(small.status, 403);
     assert!(small.phrase.contains("license GPL-3.0-only"), "{}", small.phrase);
@@ -427,8 +427,8 @@ async fn what_is_refused_only_because_nobody_looked_is_looked_into_when_it_is_as
     let policy = "[stage.dev]\nlicense = { deny = [\"GPL-3.0-only\"], unknown = \"block\" }\n";
     let gate = plan(policy).start().await;
     let pypi = gate.pypi.pypi();
-    pypi.release("example", "1.0").license("MIT").size(LARGE).add();
-    pypi.release("example", "2.0").license("GPL-3.0-only").size(LARGE).add();
+    pypi.release("example", "1.0").license("MIT").without_metadata().size(LARGE).add();
+    pypi.release("example", "2.0").license("GPL-3.0-only").without_metadata().size(LARGE).add();
     assert!(gate.simple("dev", "example").await["files"][0]["yanked"].as_str().unwrap().contains("not known yet"));
     let metadata = gate.get(&format!("{WHEEL}.metadata")).await;
     assert_eq!(metadata.status, 200, "{}", metadata.phrase);
@@ -438,6 +438,77 @@ async fn what_is_refused_only_because_nobody_looked_is_looked_into_when_it_is_as
     assert!(refused.phrase.contains("license GPL-3.0-only"), "{}", refused.phrase);
     assert_eq!(gate.simple("dev", "example").await["files"][0]["yanked"], false);
     assert_eq!(blobs_of_at_least(&gate, LARGE as u64).await, 2);
+}
+
+#[tokio::test]
+async fn a_licence_in_the_metadata_beside_an_artifact_decides_before_it_is_fetched() {
+    for unknown in ["", ", unknown = \"block\""] {
+        let policy = format!("[stage.dev]\nlicense = {{ deny = [\"GPL-3.0-only\"]{unknown} }}\n[stage.open]\n");
+        let gate = plan(&policy).start().await;
+        let pypi = gate.pypi.pypi();
+        pypi.release("example", "1.0").license("GPL-3.0-only").size(LARGE).add();
+        pypi.release("example", "1.1").license("MIT").add();
+        let answer = gate.get(WHEEL).await;
+        assert_eq!((answer.status, answer.body.starts_with(b"PK")), (403, false));
+        assert!(answer.phrase.contains("license GPL-3.0-only"), "{}", answer.phrase);
+        assert_eq!(gate.pypi.hits(FILE), 0);
+        assert_eq!(gate.get(&format!("{WHEEL}.metadata")).await.status, 403);
+        assert_eq!(gate.get(&format!("{}.metadata", WHEEL.replace("1.0", "1.1"))).await.status, 200);
+        assert_eq!(gate.pypi.hits(&FILE.replace("1.0", "1.1")), 0);
+        assert_eq!(gate.get(&WHEEL.replace("1.0", "1.1")).await.status, 200);
+        assert_eq!(gate.pypi.hits(&format!("{FILE}.metadata")), 1);
+        let gate = gate.restarted().await;
+        let page = gate.simple("dev", "example").await;
+        let yanked: Vec<_> = page["files"].as_array().unwrap().iter().map(|file| file["yanked"].is_string()).collect();
+        assert_eq!(yanked, [true, false], "{page}");
+        assert_eq!(gate.get(WHEEL).await.status, 403);
+        assert_eq!(gate.pypi.hits(FILE), 0);
+    }
+}
+
+#[tokio::test]
+async fn metadata_beside_an_artifact_that_lies_about_the_licence_frees_nothing() {
+    let gate = plan("[stage.dev]\nlicense = { deny = [\"GPL-3.0-only\"] }\n").start().await;
+    let pypi = gate.pypi.pypi();
+    pypi.release("example", "1.0").license("MIT").add();
+    pypi.replace(
+        "example-1.0-py3-none-any.whl",
+        big_wheel("example", "1.0", &[("License-Expression", "GPL-3.0-only")], LARGE),
+    );
+    assert!(gate.get(WHEEL).await.cut);
+    let answer = gate.get(WHEEL).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.phrase.contains("license GPL-3.0-only"), "{}", answer.phrase);
+}
+
+/// Pages, files and policies at once: what was learnt or decided last counts for every request that begins after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_race_lets_out_what_the_bytes_forbid() {
+    for round in 0..10 {
+        let gate = Arc::new(plan("[stage.dev]\n[stage.other]\n").start().await);
+        let bad = weir_testing::artifact::wheel("other", "1.0", &[]);
+        gate.pypi.pypi().release("example", "1.0").file("example-1.0-py3-none-any.whl", bad).add();
+        let mut clients = tokio::task::JoinSet::new();
+        for client in 0..24 {
+            let gate = Arc::clone(&gate);
+            clients.spawn(async move {
+                for _ in 0..4 {
+                    match client % 3 {
+                        0 => drop(gate.get("/dev/pypi/simple/example/").await),
+                        1 => drop(gate.get("/other/pypi/simple/example/").await),
+                        _ => assert_eq!(gate.get(WHEEL).await.status, 403, "round {round}"),
+                    }
+                    if client == 0 {
+                        gate.gateway.set_policy(gate.gateway.policy());
+                    }
+                }
+            });
+        }
+        while let Some(done) = clients.join_next().await {
+            done.unwrap();
+        }
+        assert_eq!(gate.pypi.hits(FILE), 1);
+    }
 }
 
 #[tokio::test]
