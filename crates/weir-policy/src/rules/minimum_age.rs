@@ -203,8 +203,12 @@ impl Set {
             return None;
         }
         // A version that cannot be read has no place in the order, and is not known to be free of anything.
-        let readable =
-            || facts.releases.iter().zip(&draft.releases).enumerate().filter(|(_, (it, _))| it.key.is_some());
+        // What is withdrawn and has no files is listed only to say why it is refused: nobody is exposed to it.
+        let is_there = |release: &ReleaseFacts| !(release.artifacts.is_empty() && release.yanked.is_some());
+        let readable = || {
+            let releases = facts.releases.iter().zip(&draft.releases).enumerate();
+            releases.filter(|(_, (release, _))| release.key.is_some() && is_there(release))
+        };
         let old: Vec<_> = readable().filter(|(_, (_, judged))| is_old_enough(judged)).collect();
         let newest = old
             .iter()
