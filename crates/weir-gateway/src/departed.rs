@@ -25,7 +25,7 @@ pub fn is_reported(ecosystem: &'static Ecosystem, package: &PackageName, advisor
 }
 
 /// Adds the departed releases to an index and its facts, which stay parallel.
-pub fn add(index: &mut Index, facts: &mut PackageFacts, advisories: &Advisories, now: Timestamp) {
+pub fn add(index: &mut Index, facts: &mut PackageFacts, advisories: &Advisories) {
     let Ok(matcher) = advisories.package(facts.ecosystem, &facts.package) else { return };
     let versions = facts.ecosystem.versions;
     let mut known: HashSet<String> =
@@ -38,7 +38,7 @@ pub fn add(index: &mut Index, facts: &mut PackageFacts, advisories: &Advisories,
             break;
         }
         if version != "0" && !known.contains(&versions.canonical(version)) {
-            departed.extend(facts_of(facts.ecosystem, version, &matcher, now));
+            departed.extend(facts_of(facts.ecosystem, version, &matcher));
             known.insert(versions.canonical(version));
         }
     }
@@ -54,12 +54,7 @@ pub fn add(index: &mut Index, facts: &mut PackageFacts, advisories: &Advisories,
 }
 
 /// The facts of a departed release; `None` if no advisory concerns it.
-fn facts_of(
-    ecosystem: &'static Ecosystem,
-    version: &str,
-    matcher: &PackageAdvisories,
-    now: Timestamp,
-) -> Option<ReleaseFacts> {
+fn facts_of(ecosystem: &'static Ecosystem, version: &str, matcher: &PackageAdvisories) -> Option<ReleaseFacts> {
     let key = ecosystem.versions.sort_key(version).ok();
     let vulnerabilities = matcher.matching(ecosystem, version, key.as_ref());
     if vulnerabilities.iter().all(|vulnerability| matches!(vulnerability.kind, Kind::Informational(_))) {
@@ -69,7 +64,8 @@ fn facts_of(
         version: version.to_owned(),
         prerelease: ecosystem.versions.is_prerelease(version),
         published: None,
-        first_seen: now,
+        // Nobody knows, and nothing waits for it. The same on every day, so that its decision has one id.
+        first_seen: Timestamp::from_millis(0),
         yanked: Some(YANKED.to_owned()),
         deprecated: None,
         license: None,

@@ -134,7 +134,7 @@ impl Gateway {
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
             let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
-            departed::add(&mut index, &mut facts, &advisories, now);
+            departed::add(&mut index, &mut facts, &advisories);
             Arc::new(Known::new(held, index, facts, artifacts, stamp))
         })
         .await

@@ -53,3 +53,16 @@ async fn a_deleted_wheel_in_a_lock_file_meets_the_reason() {
     assert_eq!(answer.status, 403, "{}", answer.text());
     assert!(answer.phrase.contains("MAL-2026-1"), "{}", answer.phrase);
 }
+
+#[tokio::test]
+async fn the_refusal_of_a_deleted_version_has_one_id_on_every_day() {
+    let rules = "[stage.dev]\nmalware = \"block\"\nminimum-age = 3\n";
+    let gate = TestGate::with(rules, &[malware("npm", "example", &["1.1.0"])], |s| s).await;
+    gate.npm.npm().release("example", "1.0.0").published("2026-01-01").add();
+    let path = "/dev/npm/example/-/example-1.1.0.tgz";
+    let first = gate.get(path).await;
+    assert!(first.phrase.starts_with("malware MAL-2026-1"), "{}", first.phrase);
+    let gate = gate.restarted().await;
+    gate.at("2026-11-05T12:00:00Z");
+    assert_eq!(gate.get(path).await.header("weir-decision"), first.header("weir-decision"));
+}
