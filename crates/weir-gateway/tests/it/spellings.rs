@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use weir_testing::artifact;
 
-use crate::gate::{Answer, SIMPLE_JSON, TestGate};
+use crate::gate::{Answer, Kept, SIMPLE_JSON, TestGate};
 
 const POLICY: &str = r#"
 [stage.open]
@@ -416,10 +416,9 @@ fn tells_private(path: &str) -> bool {
     path.contains("acme-billing") || path.contains("@acme/") || (other_spelling && !path.starts_with("/npm/"))
 }
 
-fn request(gate: &TestGate, method: &str, target: &str, headers: &str, accept: &str) -> Vec<u8> {
-    let accept = if headers.contains("Accept:") { String::new() } else { format!("Accept: {accept}\r\n") };
-    format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{accept}{headers}Connection: close\r\n\r\n", gate.address)
-        .into_bytes()
+fn request(gate: &TestGate, method: &str, target: &str, headers: &str) -> Vec<u8> {
+    let accept = if headers.contains("Accept:") { String::new() } else { format!("Accept: {SIMPLE_JSON}\r\n") };
+    format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{accept}{headers}\r\n", gate.address).into_bytes()
 }
 
 /// Every route × spelling × way to ask; panics with a table of what was served.
@@ -452,10 +451,11 @@ async fn table(of: &str) {
         let (gate, asked) = (Arc::clone(&gate), Arc::clone(&asked));
         workers.spawn(async move {
             let mut served = Vec::new();
+            let mut kept = Kept::new(&gate);
             let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
             loop {
                 let Some((kind, trick, target, method, headers)) = asked.lock().unwrap().pop() else { break };
-                let answer = gate.raw(&request(&gate, method, &target, headers, SIMPLE_JSON)).await;
+                let answer = kept.ask(&request(&gate, method, &target, headers)).await;
                 *statuses.entry(answer.status).or_default() += 1;
                 if let Some(wrong) = wrong(kind, private, &answer) {
                     served.push(format!("{trick}: {method} {target} {} → {wrong}", headers.trim()));
