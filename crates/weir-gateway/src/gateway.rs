@@ -183,6 +183,8 @@ struct Call<'a> {
     base: String,
     headers: &'a HeaderMap,
     head: bool,
+    /// Why what is served may be out of date, if upstream did not confirm it in time.
+    stale: Option<String>,
     record: RequestRow,
 }
 

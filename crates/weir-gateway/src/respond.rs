@@ -14,6 +14,11 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The header that carries a decision's id.
 pub const DECISION: HeaderName = HeaderName::from_static("weir-decision");
 
+/// The header that tells why something may be out of date.
+pub const STALE: HeaderName = HeaderName::from_static("weir-stale");
+/// Longest reason in [`STALE`], in characters.
+const MAX_STALE: usize = 200;
+
 /// The best coding that `Accept-Encoding` takes: zstd, gzip, identity (RFC 9110 §12.5.3).
 pub fn coding(headers: &HeaderMap) -> Coding {
     let mut best = Coding::Identity;
@@ -153,6 +158,13 @@ pub fn artifact(
     headers.insert(header::CACHE_CONTROL, REVALIDATE);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Says that what is served may be out of date, and why. RFC 9111 §5.5 dropped `Warning`; the header is Weir's own.
+pub fn stale(response: &mut Response, reason: Option<&str>) {
+    let Some(reason) = reason else { return };
+    let value: String = reason.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_STALE).collect();
+    put(response, STALE, value.trim());
 }
 
 /// A registry's ready reply.

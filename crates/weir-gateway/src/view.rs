@@ -119,6 +119,11 @@ impl View {
         }
     }
 
+    /// The moment that it was judged as of.
+    pub fn judged_at(&self) -> Timestamp {
+        self.judged_at
+    }
+
     /// True while nothing that the view was made from has changed.
     pub fn holds(&self, stamp: &Stamp, policy: &Policy, at: Timestamp) -> bool {
         self.known.stamp == *stamp

@@ -36,6 +36,7 @@ impl Gateway {
             base: format!("{}/{stage}/{}", self.settings.public_url, ecosystem.id),
             headers: &head.headers,
             head: head.method == http::Method::HEAD,
+            stale: None,
             record: RequestRow {
                 at: started,
                 principal: principal.name.clone(),
@@ -63,7 +64,8 @@ impl Gateway {
             _ => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
         };
         let (mut response, outcome) = match result {
-            Ok(response) => {
+            Ok(mut response) => {
+                respond::stale(&mut response, call.stale.as_deref());
                 let outcome = if response.status() == 304 { "not-modified" } else { "served" };
                 (response, outcome)
             }

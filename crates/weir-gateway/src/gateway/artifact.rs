@@ -30,7 +30,9 @@ impl Gateway {
         part: Part,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let view = self.view(call.stage, call.ecosystem, package).await?;
+        let sight = self.sight(call.stage, call.ecosystem, package).await?;
+        call.stale = sight.stale;
+        let view = sight.view;
         let place = match find(&view.known, which, part) {
             Ok(place) => place,
             Err(Failure::NotFound(_)) => {

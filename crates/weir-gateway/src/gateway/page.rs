@@ -27,6 +27,7 @@ impl Gateway {
         call.record.package = package.as_str().to_owned();
         let sight = self.sight(call.stage, call.ecosystem, package).await?;
         let view = &sight.view;
+        call.stale = sight.stale;
         call.record.index_state = Some(view.state);
         if view.known.held.is_empty() {
             return Err(self.departed(call, view, None).await);
@@ -43,15 +44,7 @@ impl Gateway {
             Shown::Release(version) => self.one_release(call, view, version).await?,
         }
         let page = made.page.as_ref().ok_or_else(|| Failure::Internal(String::from("a page was not made")))?;
-        let mut response = self.coded(call, view, page).await?;
-        if let Some(reason) = &sight.stale {
-            // RFC 9111 §5.5 dropped `Warning`; the header is Weir's own.
-            let value: String = reason.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(200).collect();
-            if let Ok(value) = http::HeaderValue::try_from(value) {
-                response.headers_mut().insert("weir-stale", value);
-            }
-        }
-        Ok(response)
+        self.coded(call, view, page).await
     }
 
     /// The form, made now if nobody has asked for it yet: once, whoever asks and however many.
