@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::json;
 use tracing::Instrument;
 use weir_core::Purl;
+use weir_gateway::documents::DocumentError;
 use weir_gateway::{Gateway, gateway::Failure};
 
 use crate::access::{Access, Caller, Denied};
@@ -156,8 +157,10 @@ impl App {
             Err(failure) => {
                 let status = match &failure {
                     Failure::NotFound(_) | Failure::NoStage(_) => StatusCode::NOT_FOUND,
-                    Failure::Document(weir_gateway::documents::DocumentError::Absent { .. }) => StatusCode::NOT_FOUND,
-                    Failure::Document(weir_gateway::documents::DocumentError::Upstream(_)) => StatusCode::BAD_GATEWAY,
+                    Failure::Document(DocumentError::Absent { .. } | DocumentError::NotKept { .. }) => {
+                        StatusCode::NOT_FOUND
+                    }
+                    Failure::Document(DocumentError::Upstream(_)) => StatusCode::BAD_GATEWAY,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 if status == StatusCode::INTERNAL_SERVER_ERROR {

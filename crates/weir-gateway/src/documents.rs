@@ -71,6 +71,12 @@ pub enum DocumentError {
         /// The document's path there.
         path: String,
     },
+    /// Nothing is kept, and Weir works offline.
+    #[error("`{path}` is not kept here, and Weir works offline")]
+    NotKept {
+        /// The document's path at its upstream.
+        path: String,
+    },
     /// Upstream does not answer and nothing is kept.
     #[error("{0}")]
     Upstream(UpstreamError),

@@ -15,7 +15,7 @@ use crate::data::{Data, write_durably};
 use crate::{ecosystems, output};
 
 /// Longest policy that is read, in bytes.
-const MAX_POLICY: u64 = 4 * 1024 * 1024;
+const MAX_POLICY: u64 = weir_policy::MAX_TEXT as u64;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -87,8 +87,19 @@ pub fn read(path: &Path) -> anyhow::Result<Policy> {
 
 /// Checks a policy's text; the error prints all mistakes with their lines.
 pub fn parse(path: &Path, text: &str) -> anyhow::Result<Policy> {
-    Policy::parse(text, ecosystems::ALL)
-        .map_err(|errors| anyhow::anyhow!("the policy `{}` does not check\n\n{errors}", path.display()))
+    Policy::parse(text, ecosystems::ALL).map_err(|errors| {
+        // The mistakes are told for a file that `weir-policy` does not know the name of.
+        let name = path.display().to_string();
+        let told = errors
+            .to_string()
+            .split('\n')
+            .map(|line| match line.strip_prefix("policy.toml:") {
+                Some(place) => format!("{name}:{place}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect::<String>();
+        anyhow::anyhow!("the policy `{name}` does not check\n\n{}", told.trim_end())
+    })
 }
 
 /// The policy in force; the default one is written if there is none. True if it was written now.

@@ -116,6 +116,7 @@ fn cut(text: &str, room: usize) -> &str {
 /// What makes cargo ask Weir in the place of crates.io. Lock files stay as they are: they name the replaced source.
 pub fn setup(base: &str) -> Vec<(&'static str, String)> {
     [
+        String::from("# in .cargo/config.toml"),
         String::from("[source.crates-io]"),
         String::from("replace-with = \"weir\""),
         String::from("[source.weir]"),

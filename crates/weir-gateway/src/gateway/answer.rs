@@ -133,9 +133,9 @@ impl Gateway {
                 call.record.decision = Some(decision.id.clone());
                 return (respond::problem(registry, &problem), failure.outcome());
             }
-            Failure::NotFound(_) | Failure::NoStage(_) | Failure::Document(DocumentError::Absent { .. }) => {
-                (404, "not found")
-            }
+            Failure::NotFound(_)
+            | Failure::NoStage(_)
+            | Failure::Document(DocumentError::Absent { .. } | DocumentError::NotKept { .. }) => (404, "not found"),
             Failure::Transfer(TransferError::Upstream(error)) if error.is_absent() => (404, "not found"),
             Failure::BadRequest(_) => (400, "bad request"),
             Failure::MethodNotAllowed(_) => (405, "method not allowed"),
@@ -161,7 +161,9 @@ impl Failure {
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Refused(_) | Self::Forbidden(_) => "refused",
-            Self::NotFound(_) | Self::NoStage(_) | Self::Document(DocumentError::Absent { .. }) => "absent",
+            Self::NotFound(_)
+            | Self::NoStage(_)
+            | Self::Document(DocumentError::Absent { .. } | DocumentError::NotKept { .. }) => "absent",
             Self::Transfer(TransferError::Upstream(error)) if error.is_absent() => "absent",
             Self::BadRequest(_)
             | Self::MethodNotAllowed(_)

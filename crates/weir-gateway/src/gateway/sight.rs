@@ -84,7 +84,10 @@ impl Gateway {
             held.push(if self.settings.online {
                 self.documents.current(ecosystem, &wanted).await?
             } else {
-                self.documents.kept(ecosystem, &wanted).await?
+                match self.documents.kept(ecosystem, &wanted).await {
+                    Err(DocumentError::Absent { path, .. }) => return Err(DocumentError::NotKept { path }),
+                    kept => kept?,
+                }
             });
         }
         Ok(held)

@@ -179,6 +179,7 @@ fn a_problem_that_is_no_refusal_has_its_title_and_detail() {
 fn the_setting_replaces_crates_io() {
     let lines: Vec<String> = ECOSYSTEM.registry.setup(BASE).into_iter().map(|(_, line)| line).collect();
     expect![[r#"
+        # in .cargo/config.toml
         [source.crates-io]
         replace-with = "weir"
         [source.weir]
