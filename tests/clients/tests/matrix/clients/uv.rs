@@ -1,0 +1,62 @@
+use super::{Case, Client, DJANGO, Expect, Subject, Want, installs, shown};
+use crate::gate::Stage;
+use crate::sandbox::Sandbox;
+use crate::seen::Seen;
+
+pub struct Uv;
+
+const INSTALL: [&str; 5] = ["pip", "install", "--no-deps", "--target", "site"];
+
+impl Client for Uv {
+    fn name(&self) -> &'static str {
+        "uv"
+    }
+
+    fn version(&self, sandbox: &Sandbox) -> Seen {
+        uv(sandbox, &["--version"], &[])
+    }
+
+    fn subject(&self) -> &'static Subject {
+        &DJANGO
+    }
+
+    fn install(&self, sandbox: &Sandbox, stage: &Stage, want: Want<'_>) -> Seen {
+        uv(sandbox, &INSTALL, &["--index-url", &stage.pypi(), &want.requirement(DJANGO.package)])
+    }
+
+    fn lock(&self, sandbox: &Sandbox, stage: &Stage, version: &str) -> Seen {
+        let project = format!(
+            "[project]\nname = \"sample\"\nversion = \"0.1.0\"\nrequires-python = \">=3.11\"\n\
+             dependencies = [\"django=={version}\"]\n\n[[tool.uv.index]]\nurl = \"{}\"\ndefault = true\n",
+            stage.pypi()
+        );
+        sandbox.write("pyproject.toml", &project);
+        uv(sandbox, &["lock"], &[])
+    }
+
+    fn install_locked(&self, sandbox: &Sandbox, made: &Sandbox, from: &Stage, to: &Stage) -> Seen {
+        sandbox.take(made, &["pyproject.toml", "uv.lock"], (from.base(), to.base()));
+        uv(sandbox, &["sync", "--frozen", "--no-install-project"], &[])
+    }
+
+    fn install_file(&self, sandbox: &Sandbox, stage: &Stage) -> Seen {
+        let address = format!("django @ {}", stage.file(DJANGO.file));
+        uv(sandbox, &INSTALL, &["--index-url", &stage.pypi(), &address])
+    }
+
+    fn installed(&self, sandbox: &Sandbox) -> Option<String> {
+        sandbox.python_version_of(DJANGO.package)
+    }
+
+    fn expect(&self, case: Case) -> Expect {
+        match case {
+            Case::Allowed | Case::Range => installs("+ django=="),
+            Case::Pinned | Case::Locked | Case::File => shown("client error (403"),
+            Case::Down => shown("Server message"),
+        }
+    }
+}
+
+fn uv(sandbox: &Sandbox, first: &[&str], more: &[&str]) -> Seen {
+    sandbox.run(&sandbox.tools().python("uv"), &[first, more].concat())
+}

@@ -1,0 +1,98 @@
+//! What a person sees of a command: its output, its exit code, and the time it took.
+
+use std::time::Duration;
+
+/// Longest line of the page, in characters.
+const MAX_LINE: usize = 260;
+
+/// What a command left on the screen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub command: String,
+    pub code: i32,
+    pub text: String,
+    pub took: Duration,
+    pub home: String,
+}
+
+impl Seen {
+    /// True if the command says that it did what it was asked for.
+    pub fn succeeded(&self) -> bool {
+        self.code == 0
+    }
+
+    /// True if all of it can be read.
+    pub fn says(&self, words: &[&str]) -> bool {
+        words.iter().all(|word| self.text.contains(word))
+    }
+
+    /// The first line with a text in it, without what differs from run to run: ports, paths, decision ids, colours.
+    pub fn line(&self, with: &str) -> Option<String> {
+        let line = self.text.lines().map(|line| self.plain(line)).find(|line| line.contains(with))?;
+        Some(shortened(&line))
+    }
+
+    /// Both, one after the other.
+    pub fn then(mut self, next: Seen) -> Seen {
+        self.command = format!("{} && {}", self.command, next.command);
+        self.text.push_str(&next.text);
+        self.code = next.code;
+        self.took += next.took;
+        self
+    }
+
+    /// The command and its output, for whoever reads why a test failed.
+    pub fn transcript(&self) -> String {
+        format!(
+            "$ {}\n{}\n(exit {}, {:.1} s)\n",
+            self.command,
+            self.text.trim_end(),
+            self.code,
+            self.took.as_secs_f64()
+        )
+    }
+
+    fn plain(&self, line: &str) -> String {
+        let line = line.replace(&self.home, "~");
+        let mut plain = String::new();
+        let mut rest = line.trim();
+        while let Some(at) = rest.find("http://127.0.0.1:") {
+            plain.push_str(&rest[..at]);
+            let after = &rest[at + "http://127.0.0.1:".len()..];
+            let path = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            let port = &after[..after.len() - path.len()];
+            let end = path.find([' ', '`', '"', '\'', ')', ',']).unwrap_or(path.len());
+            let (path, following) = path.split_at(end);
+            // A message may end in `: `, which is no part of the address.
+            let (path, colon) = path.strip_suffix(':').map_or((path, ""), |path| (path, ":"));
+            if path.starts_with("/d/") {
+                plain.push_str("http://HOST/d/ID");
+            } else if port == "1" {
+                plain.push_str("UPSTREAM");
+            } else {
+                plain.push_str("URL");
+            }
+            plain.push_str(colon);
+            rest = following;
+        }
+        plain.push_str(rest);
+        untimed(&plain)
+    }
+}
+
+/// Without ` in 519ms`.
+fn untimed(line: &str) -> String {
+    let Some((before, after)) = line.rsplit_once(" in ") else { return line.to_owned() };
+    let unit = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if unit.len() < after.len() && matches!(unit, "ms" | "s") { before.to_owned() } else { line.to_owned() }
+}
+
+/// A line that fits, cut at its end: what matters comes first.
+fn shortened(line: &str) -> String {
+    if line.chars().count() <= MAX_LINE {
+        return line.to_owned();
+    }
+    let mut short: String = line.chars().take(MAX_LINE).collect();
+    short.push('…');
+    short
+}
