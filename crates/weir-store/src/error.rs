@@ -255,7 +255,10 @@ fn meaning(engine: Engine, error: &sqlx::Error) -> Meaning {
 
 /// The primary result code is in the low byte (<https://www.sqlite.org/rescode.html>).
 fn sqlite_meaning(code: i64) -> Meaning {
+    /// The file of shared memory, a few pages beside the database, could not grow.
+    const IOERR_SHMSIZE: i64 = 10 | 19 << 8;
     match code & 0xff {
+        _ if code == IOERR_SHMSIZE => Meaning::Full,
         5 | 6 => Meaning::Locked,
         8 => Meaning::ReadOnly,
         11 | 26 => Meaning::Damaged,
@@ -287,6 +290,7 @@ mod tests {
     #[test]
     fn what_an_engine_says_is_sorted_by_what_a_person_can_do() {
         assert_eq!(sqlite_meaning(5), Meaning::Locked);
+        assert_eq!(sqlite_meaning(4874), Meaning::Full, "SQLITE_IOERR_SHMSIZE");
         assert_eq!(sqlite_meaning(517), Meaning::Locked, "BUSY_SNAPSHOT");
         assert_eq!(sqlite_meaning(13), Meaning::Full);
         assert_eq!(sqlite_meaning(1032), Meaning::ReadOnly, "READONLY_DBMOVED");

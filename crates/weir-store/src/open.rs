@@ -118,7 +118,17 @@ impl Store {
                 .max_lifetime(None)
                 .test_before_acquire(false)
         };
-        let writer = pool().max_connections(1).connect_lazy_with(options.clone());
+        let writer = pool()
+            .max_connections(1)
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // Where the disk is full SQLite ends the transaction by itself, and the rollback that follows fails.
+                    // The driver then takes the connection for one inside a transaction for good: it must go.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+            .connect_lazy_with(options.clone());
         let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "on"));
         Ok(Self { db: Arc::new(Db::Sqlite { writer, readers, path: path.to_owned() }) })
     }
