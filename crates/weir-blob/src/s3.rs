@@ -72,6 +72,7 @@ impl fmt::Debug for S3Config {
 /// A bucket of blobs and a local directory for what is on its way.
 pub(crate) struct S3 {
     store: AmazonS3,
+    endpoint: Option<String>,
     bucket: String,
     prefix: Key,
     tmp: PathBuf,
@@ -122,7 +123,7 @@ impl S3 {
             .map_err(|error| invalid(format!("`prefix = \"{}\"`: {error}", config.prefix)))?;
         let tmp = spool_directory.join("tmp");
         std::fs::create_dir_all(&tmp).map_err(|error| BlobError::io(&tmp, "made", &error))?;
-        Ok(Self { store, bucket: config.bucket.clone(), prefix, tmp })
+        Ok(Self { store, endpoint: config.endpoint.clone(), bucket: config.bucket.clone(), prefix, tmp })
     }
 
     pub(crate) fn tmp(&self) -> &Path {
@@ -139,7 +140,10 @@ impl S3 {
     }
 
     pub(crate) fn place(&self, key: &Key) -> String {
-        format!("s3://{}/{key}", self.bucket)
+        match &self.endpoint {
+            Some(endpoint) => format!("s3://{}/{key} at {endpoint}", self.bucket),
+            None => format!("s3://{}/{key}", self.bucket),
+        }
     }
 
     pub(crate) async fn put(&self, bytes: Bytes) -> Result<Digest, BlobError> {
