@@ -71,7 +71,10 @@ pub fn start(
         tasks.push(tokio::spawn(async move {
             while !stop.is_cancelled() {
                 match feeds.sync(&config).await {
-                    Ok(report) => tracing::info!(report = %report, "advisories are synced"),
+                    Ok(report) => {
+                        let report = report.to_string().replace('\n', "; ");
+                        tracing::info!(report, "advisories are synced");
+                    }
                     Err(error) => {
                         tracing::warn!(error = %error, "advisories cannot be synced; Weir goes on with those it has");
                     }
@@ -150,13 +153,15 @@ async fn advisories(gateway: Arc<Gateway>, feeds: Arc<Feeds>, conditions: Arc<Co
     let mut reported = 0_u32;
     loop {
         match feeds.reload_if_changed().await {
-            Ok(true) => {
+            Ok(_) => {
+                // Compared rather than told: a sync of this very process has changed what is current, too.
                 let index = feeds.current();
-                tracing::info!(advisories = %index.digest(), "other advisory data is in use");
-                gateway.set_advisories(index);
-                reported = 0;
+                if index.digest() != gateway.advisories().digest() {
+                    tracing::info!(advisories = %index.digest(), "other advisory data is in use");
+                    gateway.set_advisories(index);
+                    reported = 0;
+                }
             }
-            Ok(false) => {}
             Err(error) => tracing::error!(error = %error, "the advisory data cannot be looked at"),
         }
         // What /readyz says may be a minute old.

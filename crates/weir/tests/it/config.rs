@@ -42,8 +42,9 @@ async fn a_bad_upstream_section_names_what_is_wrong_with_it() {
     place.weir(["serve"]).expect(2).tells(&["weir.toml", "[upstream.pipy]", "pypi, npm, cargo"]);
     place.configure("upstream.pypi.hosts = [\"https://files.example/\"]");
     place.weir(["serve"]).expect(2).tells(&["[upstream.pypi]", "https://files.example/", "`hosts`", "host:port"]);
-    place.configure("upstream.pypi.username = \"me\"");
+    place.configure("upstream.pypi.username = \"me\"\nupstream.pypi.password = \"a\"\nupstream.pypi.token = \"b\"");
     place.weir(["serve"]).expect(2).tells(&["[upstream.pypi]", "credentials"]);
+    place.configure("");
     let text = fs::read_to_string(place.config_file()).unwrap();
     let text: String =
         text.lines().filter(|line| !line.starts_with("upstream.npm")).map(|l| format!("{l}\n")).collect();
@@ -201,7 +202,7 @@ async fn a_password_in_an_address_is_not_shown_either() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_misspelt_secret_is_not_shown_with_its_mistake() {
     let place = Place::new().await;
-    place.configure(&format!("[upstream.npm]\npasswort = \"{HUNTER2}\""));
+    place.configure(&format!("upstream.npm.passwort = \"{HUNTER2}\""));
     let ran = place.weir(["serve"]).expect(2).tells(&["passwort", "`password`"]);
     assert!(!ran.err.contains(HUNTER2), "{}", ran.err);
     place.configure("upstream.npm.token = 2718281828");

@@ -97,6 +97,8 @@ async fn a_bucket_that_does_not_answer_is_told_when_bytes_are_asked_for() {
     place.fake.pypi().release("example", "1.0.0").add();
     let server = place.serve();
     server.get("/dev/pypi/simple/example/").expect(500);
-    assert!(server.err().contains("127.0.0.1:9"), "{}", server.err());
-    assert!(server.err().contains("check the endpoint, the bucket and the network"), "{}", server.err());
+    server.stop_and(|err| {
+        assert!(err.contains("http://127.0.0.1:9"), "{err}");
+        assert!(err.contains("check the endpoint, the bucket and the network"), "{err}");
+    });
 }

@@ -41,7 +41,7 @@ async fn a_bad_advisory_file_is_named_with_its_line_and_the_rest_is_imported() {
     fs::write(folder.join("lines.jsonl"), format!("{good}\n{{\"id\": \n{other}\n")).unwrap();
     fs::write(folder.join("broken.json"), "{\"id\": \"PYSEC-2026-3\", \"affected\": 7}").unwrap();
     let ran = place.weir(["feeds", "import", folder.to_str().unwrap()]).expect(2);
-    let ran = ran.prints(&["read 2 advisories", "2 could not be read", "lines.jsonl: line 2", "broken.json"]);
+    let ran = ran.prints(&["read 2 advisories", "2 could not be read", "lines.jsonl:2: ", "broken.json"]);
     assert!(ran.out.contains("stored 2 new"), "{}", ran.out);
     place.policy(CRITICAL_ONLY);
     place.fake.pypi().release("another", "1.0.0").add();
@@ -145,8 +145,10 @@ async fn a_server_syncs_by_itself_and_starts_at_once_without_a_network() {
     export(&place, "PYSEC-2026-1", "2026-10-01T00:00:00Z", "1.1.0");
     let server = place.serve();
     let path = place.wheel(&server, "dev", "example", "1.0.0");
+    std::thread::sleep(Duration::from_secs(5));
+    eprintln!("DBG {}", server.err());
     until("synced data decides", PATIENCE, || server.get(&path).status == 403);
-    assert!(server.err().contains("advisories are synced"), "{}", server.err());
+    server.logs("advisories are synced");
     server.stop();
     place.fake.forget();
     let server = place.serve_with(["--offline"]);

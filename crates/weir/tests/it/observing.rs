@@ -48,7 +48,7 @@ async fn a_strangers_text_does_not_get_into_the_log_as_it_is() {
     let server = place.serve();
     let hostile = "/dev/pypi/simple/%1b%5b2J%0afake-line%20level=ERROR/";
     assert!(server.ask("GET", hostile, &[("User-Agent", "evil\tpip\u{1b}[31m/1.0")]).status < 500);
-    server.get("/\u{7f}").expect(404);
+    assert!(server.get("/\u{7f}").status < 500);
     server.stop_and(|err| {
         assert!(!err.contains('\u{1b}'), "{err:?}");
         assert!(!err.lines().any(|line| line.starts_with("fake-line")), "{err}");

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -114,14 +115,27 @@ impl Place {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end, which must come.
+    #[track_caller]
     pub fn weir<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Ran {
-        let output = self.command().args(arguments).output().unwrap();
-        Ran {
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let mut command = self.command();
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the built weir");
+        let out = collect(child.stdout.take().unwrap());
+        let err = collect(child.stderr.take().unwrap());
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if began.elapsed() > PATIENCE {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{command:?} does not end\n{}\n{}", out.all(), err.all());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        Ran { code: status.code(), out: out.all(), err: err.all() }
     }
 
     /// Starts a server and waits until it listens.
@@ -192,8 +206,8 @@ pub struct Server {
     pub address: String,
     /// From the start of the process until it said that it listens.
     pub listening_after: Duration,
-    out: Arc<Mutex<String>>,
-    err: Arc<Mutex<String>>,
+    out: Collected,
+    err: Collected,
 }
 
 impl Server {
@@ -226,12 +240,18 @@ impl Server {
 
     /// What it has printed so far.
     pub fn out(&self) -> String {
-        text(&self.out).clone()
+        self.out.so_far()
     }
 
     /// What it has logged so far.
     pub fn err(&self) -> String {
-        text(&self.err).clone()
+        self.err.so_far()
+    }
+
+    /// Waits until it has logged this: what it writes takes a moment to get here.
+    #[track_caller]
+    pub fn logs(&self, what: &str) {
+        until(&format!("`{what}` in\n{}", self.err()), PATIENCE, || self.err().contains(what));
     }
 
     #[track_caller]
@@ -290,9 +310,7 @@ impl Server {
     pub fn stop_and(mut self, look: impl FnOnce(&str)) {
         self.terminate();
         assert_eq!(self.end().code(), Some(0), "{}", self.err());
-        // The thread that collects may be a moment behind the process.
-        std::thread::sleep(Duration::from_millis(50));
-        look(&self.err());
+        look(&std::mem::take(&mut self.err).all());
     }
 }
 
@@ -303,21 +321,43 @@ impl Drop for Server {
     }
 }
 
+/// What a process writes.
+#[derive(Default)]
+struct Collected {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Collected {
+    fn so_far(&self) -> String {
+        text(&self.text).clone()
+    }
+
+    /// All of it, once the process has ended: the reader may be a moment behind.
+    fn all(mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        self.so_far()
+    }
+}
+
 fn text(shared: &Mutex<String>) -> MutexGuard<'_, String> {
     shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-fn collect(stream: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+fn collect(stream: impl std::io::Read + Send + 'static) -> Collected {
     let shared = Arc::new(Mutex::new(String::new()));
     let writer = Arc::clone(&shared);
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut all = text(&writer);
-            all.push_str(&line);
-            all.push('\n');
+    let reader = std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            text(&writer).push_str(&String::from_utf8_lossy(&line));
+            line.clear();
         }
     });
-    shared
+    Collected { text: shared, reader: Some(reader) }
 }
 
 /// Waits until something is so.

@@ -16,7 +16,7 @@ async fn a_changed_policy_takes_effect_without_a_restart() {
     place.policy("[stage.dev]\n[stage.qa]\n");
     let took = until("the new policy is in force", SOON, || server.get(&path).status == 200);
     println!("a changed policy was in force after {} ms", took.as_millis());
-    assert!(server.err().contains("the policy has changed and is in force"), "{}", server.err());
+    server.logs("the policy has changed and is in force");
     // Stages come and go with it.
     server.get("/qa/pypi/simple/example/").expect(200);
     server.get("/prod/pypi/simple/example/").expect(404);
@@ -36,7 +36,7 @@ async fn a_policy_that_does_not_check_leaves_the_last_good_one_loudly() {
     assert_eq!(ready["ready"], true, "what it has works on: {ready}");
     assert!(ready["policy"].as_str().unwrap().contains("the last good policy is in force"), "{ready}");
     assert!(ready["policy"].as_str().unwrap().contains("policy.toml:2"), "{ready}");
-    assert!(server.err().contains("the last good policy stays in force"), "{}", server.err());
+    server.logs("the last good policy stays in force");
     server.get(&path).expect(403);
     // Taking the file away is a mistake, too.
     std::fs::remove_file(place.data.join("policy.toml")).unwrap();
@@ -134,7 +134,7 @@ async fn waivers_that_have_ended_or_have_no_effect_are_reported() {
     let check = check.prints(&["policy.toml:17", "ended with 2020-01-31", "was needed for a week"]);
     assert_eq!(check.out.matches("warning").count(), 1, "{}", check.out);
     let server = place.serve();
-    assert!(server.err().contains("ended with 2020-01-31"), "{}", server.err());
+    server.logs("ended with 2020-01-31");
     server.get("/dev/pypi/simple/example/").expect(200);
     let reported = |line: &str| {
         let err = server.err();
