@@ -35,7 +35,10 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
         ["api", "v1", "crates"] => Err(RouteError::NotFound(String::from(
             "this registry does not search: use https://crates.io, or `cargo search --registry crates-io`",
         ))),
-        ["api" | "me", ..] => Err(RouteError::NotFound(String::from("this registry has an index and downloads alone"))),
+        // `me` alone: what begins with it is the index of memchr and its like, while no prefix is as long as `api`.
+        ["api", ..] | ["me"] => {
+            Err(RouteError::NotFound(String::from("this registry has an index and downloads alone")))
+        }
         [.., name] => {
             let package = Crates.parse(name).map_err(|invalid| RouteError::NotFound(invalid.to_string()))?;
             let path = index_path(&package);

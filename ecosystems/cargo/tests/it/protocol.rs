@@ -36,6 +36,9 @@ fn every_spelling_of_an_index_path_asks_for_the_same_package() {
         ("%73e/rd/serde", "serde"),
         ("dl/op/dlopen", "dlopen"),
         ("2/dl", "dl"),
+        ("me/mc/memchr", "memchr"),
+        ("2/me", "me"),
+        ("3/a/api", "api"),
         ("ap/i-/api-v1", "api-v1"),
     ] {
         assert_eq!(route(path), index(name), "{path}");
