@@ -9,6 +9,9 @@ use crate::page::{Text, page};
 /// A recorded decision, ready to be shown.
 pub struct Shown {
     row: DecisionRow,
+    /// As it was recorded.
+    record: Value,
+    /// The same for people: strangers' texts in it are plain.
     body: Value,
     install: Option<String>,
     title: String,
@@ -69,10 +72,13 @@ impl Reason<'_> {
 
 impl Shown {
     /// Reads a recorded decision.
-    pub fn new(row: DecisionRow, ecosystems: Ecosystems) -> Self {
-        let body: Value = serde_json::from_str(&row.body).unwrap_or(Value::Null);
+    pub fn new(mut row: DecisionRow, ecosystems: Ecosystems) -> Self {
+        let record: Value = serde_json::from_str(&row.body).unwrap_or(Value::Null);
+        let body = plain_value(&record);
         let ecosystem = ecosystems.by_id(&row.ecosystem);
         let nearest = body.get("nearest_allowed").and_then(Value::as_str);
+        (row.package, row.version) = (plain(&row.package), plain(&row.version));
+        row.file = row.file.as_deref().map(plain);
         let install = ecosystem.zip(nearest).map(|(ecosystem, version)| {
             ecosystem.registry.install_command(&PackageName::from_normalized(&row.package), version)
         });
@@ -86,7 +92,7 @@ impl Shown {
         };
         let title =
             format!("{name} ({}) {verb} in stage {}", ecosystem.map_or(row.ecosystem.as_str(), |e| e.title), row.stage);
-        Self { row, body, install, title }
+        Self { row, record, body, install, title }
     }
 
     /// The stage that may be read by whoever may read this.
@@ -129,7 +135,7 @@ impl Shown {
     }
 
     fn json(&self) -> String {
-        let mut body = self.body.clone();
+        let mut body = self.record.clone();
         if let Value::Object(object) = &mut body {
             object.insert(String::from("install"), self.install.clone().map_or(Value::Null, Value::String));
             object.insert(String::from("recorded"), Value::String(self.row.at.to_string()));
@@ -262,6 +268,24 @@ fn moment(at: &str) -> String {
     match at.trim_end_matches('Z').split_once('T') {
         Some((day, time)) => format!("{day} {} UTC", time.split('.').next().unwrap_or(time)),
         None => at.to_owned(),
+    }
+}
+
+/// A text that a terminal or a browser shows and does not obey: no control characters, so no line of its own either, and
+/// nothing that turns the direction of what follows.
+fn plain(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if obeyed(c) { ' ' } else { c }).collect()
+}
+
+fn plain_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(plain(text)),
+        Value::Array(items) => items.iter().map(plain_value).collect(),
+        Value::Object(object) => object.iter().map(|(key, value)| (plain(key), plain_value(value))).collect(),
+        other => other.clone(),
     }
 }
 
