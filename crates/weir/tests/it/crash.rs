@@ -86,7 +86,7 @@ async fn a_crash_loses_no_decision_that_a_client_saw_and_no_first_sight() {
         midway += usize::from(before > 0);
     }
     assert!(midway > 0, "no round got as far as a refusal");
-    let told = told.lock().unwrap();
+    let told = std::mem::take(&mut *told.lock().unwrap());
     println!("{} decisions and {} first sights were told in {ROUNDS} rounds", told.decisions.len(), told.dates.len());
     let server = place.serve();
     check(&server.address, &told, ROUNDS);

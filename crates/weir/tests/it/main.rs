@@ -1,4 +1,10 @@
 //! The binary as a person meets it: the built `weir`, its own process, fake upstreams, no network.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and tells what it measured"
+)]
 
 mod access;
 mod config;
