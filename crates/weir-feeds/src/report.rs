@@ -89,7 +89,7 @@ impl ImportReport {
 impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let read = &self.read;
-        write!(f, "read {} advisories", read.osv)?;
+        write!(f, "read {} {}", read.osv, if read.osv == 1 { "advisory" } else { "advisories" })?;
         if read.withdrawn > 0 || read.malware > 0 {
             write!(f, " ({} withdrawn, {} of malicious code)", read.withdrawn, read.malware)?;
         }
@@ -136,7 +136,9 @@ impl fmt::Display for ImportReport {
 
 impl fmt::Display for IndexSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the index has {} vulnerabilities of {} packages", self.vulnerabilities, self.packages)
+        let vulnerabilities = if self.vulnerabilities == 1 { "vulnerability" } else { "vulnerabilities" };
+        let packages = if self.packages == 1 { "package" } else { "packages" };
+        write!(f, "the index has {} {vulnerabilities} of {} {packages}", self.vulnerabilities, self.packages)
     }
 }
 
