@@ -178,6 +178,13 @@ fn print(explanation: &Value, all: bool) {
         text(explanation, "stage"),
         coloured(decision),
     ));
+    // What to do comes first: there can be dozens of reasons.
+    if matches!(decision, "block" | "quarantine") {
+        match explanation.get("install").and_then(Value::as_str) {
+            Some(install) => entry("instead", install),
+            None => entry("instead", "no version of it is allowed in this stage"),
+        }
+    }
     let reasons: Vec<&Value> = explanation.get("reasons").and_then(Value::as_array).into_iter().flatten().collect();
     let quiet = |reason: &Value| text(reason, "outcome") == "allow" && reason.get("waived").is_none_or(Value::is_null);
     for reason in reasons.iter().filter(|reason| all || !quiet(reason)) {
@@ -191,12 +198,6 @@ fn print(explanation: &Value, all: bool) {
     if left_out > 0 {
         let (more, findings) = (if reasons.len() > left_out { " more" } else { "" }, plural(left_out, "finding"));
         entry("", &format!("{left_out}{more} {findings} below this stage's limits; --all shows them"));
-    }
-    if matches!(decision, "block" | "quarantine") {
-        match explanation.get("install").and_then(Value::as_str) {
-            Some(install) => entry("instead", install),
-            None => entry("instead", "no version of it is allowed in this stage"),
-        }
     }
     entry("decision", text(explanation, "id"));
 }
