@@ -199,13 +199,7 @@ async fn cve_records_are_a_feed_of_their_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_real_advisories_are_imported() {
-    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/crates.io");
-    if !path.is_dir() {
-        let required = std::env::var("WEIR_REQUIRE").is_ok_and(|list| list.split(',').any(|word| word == "shared"));
-        assert!(!required, "WEIR_REQUIRE names `shared`, and `../shared/data` is absent");
-        println!("skipped: `../shared/data` is absent");
-        return;
-    }
+    let Some(path) = weir_testing::skip::shared("data/crates.io") else { return };
     let home = Home::new().await;
     let feeds = home.feeds().await;
     let report = feeds.import(&path).await.unwrap();

@@ -1,23 +1,14 @@
 //! Version order against reference tables and against itself.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 use weir_cargo::{ECOSYSTEM, Version};
 
 /// The rows of a table beside the project; `None`, loudly, where there are none.
 fn table(path: &str) -> Option<Vec<serde_json::Value>> {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance").join(path);
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
-        Err(error) => {
-            let required = std::env::var("WEIR_REQUIRE").unwrap_or_default();
-            assert!(!required.split(',').any(|part| part == "shared"), "{}: {error}", file.display());
-            println!("skipped: {} is not there", file.display());
-            None
-        }
-    }
+    let file = weir_testing::skip::shared(&format!("conformance/{path}"))?;
+    Some(serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())
 }
 
 fn order(a: &str, b: &str) -> Option<Ordering> {

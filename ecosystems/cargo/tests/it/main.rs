@@ -1,9 +1,5 @@
 //! The cargo ecosystem at its boundary: what goes in and out of [`weir_cargo::ECOSYSTEM`].
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on fails, one that is skipped says so"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, one that is skipped says so")]
 
 mod artifact;
 mod conformance;

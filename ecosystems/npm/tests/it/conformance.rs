@@ -1,7 +1,6 @@
 //! The reference tables: node-semver's fixtures, OSV's semver rows, univers' npm ranges.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
 
 use serde_json::Value;
 use weir_core::ecosystem::{VersionRange as _, Versions as _};
@@ -10,16 +9,8 @@ use weir_npm::version::{Npm, Version};
 
 /// The rows of a table; `None`, loudly, where the tables are absent.
 fn table(path: &str) -> Option<Vec<Value>> {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance").join(path);
-    match std::fs::read(&file) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(error) => {
-            let required = std::env::var("WEIR_REQUIRE").unwrap_or_default();
-            assert!(!required.split(',').any(|word| word == "shared"), "{}: {error}", file.display());
-            eprintln!("skipped: {} is not here", file.display());
-            None
-        }
-    }
+    let file = weir_testing::skip::shared(&format!("conformance/{path}"))?;
+    Some(serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())
 }
 
 /// Applies `check` to every row and reports all that fail.

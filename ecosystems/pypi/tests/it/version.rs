@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use proptest::prelude::*;
 use serde_json::Value;
 use weir_pypi::{ECOSYSTEM, Version};
@@ -12,16 +10,8 @@ fn order(a: &str, b: &str) -> Option<std::cmp::Ordering> {
 
 /// A conformance table that lies beside the project; `None` with a message where it does not.
 fn shared(path: &str) -> Option<Value> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance").join(path);
-    match std::fs::read(&file) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(error) => {
-            let required = std::env::var("WEIR_REQUIRE").unwrap_or_default();
-            assert!(!required.split(',').any(|word| word == "shared"), "{}: {error}", file.display());
-            eprintln!("skipped: {} is not here", file.display());
-            None
-        }
-    }
+    let file = weir_testing::skip::shared(&format!("conformance/{path}"))?;
+    Some(serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())
 }
 
 fn rows(table: &Value) -> Vec<Vec<&str>> {
