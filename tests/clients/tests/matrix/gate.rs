@@ -1,14 +1,14 @@
 //! A running `weir serve`, and the addresses that it gives to clients.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use tempfile::TempDir;
 
 use crate::seen::Seen;
-use crate::setting::Setting;
+use crate::setting::{self, Setting};
 
 /// Stages that allow everything, and that refuse what is critical or malicious.
 pub const OPEN_AND_STRICT: &str = r#"[stage.open]
@@ -28,7 +28,7 @@ pub struct Gate {
     child: Child,
     url: String,
     root: TempDir,
-    binary: std::path::PathBuf,
+    binary: PathBuf,
 }
 
 /// The address of a stage.
@@ -135,13 +135,9 @@ impl Stage {
     }
 }
 
-/// `weir` on a directory, free of this machine's settings for it.
+/// `weir` on a directory.
 fn command(binary: &Path, root: &Path) -> Command {
-    let mut command = Command::new(binary);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WEIR_")) {
-        command.env_remove(name);
-    }
-    command.env("NO_COLOR", "1");
+    let mut command = setting::command(binary);
     command.arg("--data").arg(root.join("data")).arg("--policy").arg(root.join("policy.toml"));
     command.arg("--config").arg(root.join("weir.toml"));
     command

@@ -28,13 +28,13 @@ const HEAD: &str = "\
 
 What each package manager prints when Weir lets a release through, refuses it, or cannot reach upstream. Every line below is
 printed by the real client, installing through `weir serve` from the public registries; the address of a stage is shortened to
-`URL`, the address of a decision to `http://HOST/d/ID`.
+`URL`, the address of a decision to `http://HOST/d/ID`, the address of an upstream to `UPSTREAM`.
 
 This page is written by its test, and the test fails when a client prints something else:
 
 ```sh
-.ci/run tools release                                                    # the clients, and weir
-WEIR_REQUIRE=shared,clients WEIR_UPDATE=1 cargo test -p weir-clients    # writes this page again
+.ci/run tools release                                                  # the clients, and weir
+WEIR_REQUIRE=shared,clients WEIR_UPDATE=1 cargo test -p weir-clients   # writes this page again
 ```
 
 Advisories are those of the data beside the project. The stage refuses what is critical, and what is malicious:

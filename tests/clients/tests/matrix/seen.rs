@@ -63,8 +63,8 @@ impl Seen {
             let port = &after[..after.len() - path.len()];
             let end = path.find([' ', '`', '"', '\'', ')', ',']).unwrap_or(path.len());
             let (path, following) = path.split_at(end);
-            // A message may end in `: `, which is no part of the address.
-            let (path, colon) = path.strip_suffix(':').map_or((path, ""), |path| (path, ":"));
+            // A message may go on with `: ` or end with `.`, which are no part of the address.
+            let (path, mark) = path.split_at(path.trim_end_matches([':', '.']).len());
             if path.starts_with("/d/") {
                 plain.push_str("http://HOST/d/ID");
             } else if port == "1" {
@@ -72,11 +72,11 @@ impl Seen {
             } else {
                 plain.push_str("URL");
             }
-            plain.push_str(colon);
+            plain.push_str(mark);
             rest = following;
         }
         plain.push_str(rest);
-        untimed(&plain)
+        uncounted(&untimed(&plain))
     }
 }
 
@@ -85,6 +85,25 @@ fn untimed(line: &str) -> String {
     let Some((before, after)) = line.rsplit_once(" in ") else { return line.to_owned() };
     let unit = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     if unit.len() < after.len() && matches!(unit, "ms" | "s") { before.to_owned() } else { line.to_owned() }
+}
+
+/// Without what changes when the registry has one version more: how many there are, and which is the newest.
+fn uncounted(line: &str) -> String {
+    let words: Vec<_> = line.split(' ').collect();
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    let mut plain = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let next = |steps: usize| words.get(at + steps).copied().unwrap_or_default();
+        match *word {
+            word if is_number(word) && next(1) == "of" && next(3).starts_with("versions") => plain.push("N"),
+            word if is_number(word) && at > 0 && words[at - 1] == "of" && next(1).starts_with("versions") => {
+                plain.push("M")
+            }
+            word if word.starts_with('(') && next(1) == "is" && next(2) == "available)" => break,
+            word => plain.push(word),
+        }
+    }
+    plain.join(" ")
 }
 
 /// A line that fits, cut at its end: what matters comes first.

@@ -98,6 +98,16 @@ impl Setting {
     }
 }
 
+/// `weir`, free of this machine's settings for it.
+pub fn command(weir: &Path) -> Command {
+    let mut command = Command::new(weir);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WEIR_")) {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1");
+    command
+}
+
 /// The program that is tested: what WEIR_BINARY names, else the newest that is built.
 fn binary() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("WEIR_BINARY") {
