@@ -84,7 +84,7 @@ fn a_tree_of_200_crates_is_the_same_as_direct() {
         sandbox.write(
             "Cargo.toml",
             "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n\
-             axum = \"*\"\nclap = { version = \"*\", features = [\"derive\"] }\nreqwest = \"*\"\n\
+             axum = \"*\"\ninsta = \"*\"\ntracing-subscriber = \"*\"\nzip = \"*\"\nclap = { version = \"*\", features = [\"derive\"] }\nreqwest = \"*\"\n\
              serde = { version = \"*\", features = [\"derive\"] }\ntokio = { version = \"*\", features = [\"full\"] }\n\n\
              [workspace]\n",
         );
