@@ -1,5 +1,6 @@
 //! Which decisions are on record, and which can still be told by their id.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use weir_core::{Ecosystem, PackageName};
@@ -7,12 +8,33 @@ use weir_policy::Decision;
 use weir_store::DecisionRow;
 
 use super::{Failure, Gateway, ViewKey};
-use crate::view::View;
+use crate::view::{Coding, PageBytes, View};
 
 /// Weight of an entry of the memory of recorded decisions, in bytes.
 const RECORDED_WEIGHT: usize = 128;
 /// Weight of an entry of the memory of named decisions, in bytes.
 const NAMED_WEIGHT: usize = 160;
+
+/// Decisions that are put on record because a page names them, at most; a page that names more is not recorded.
+const MAX_TOLD: usize = 32;
+/// Length of a decision's id.
+const ID: usize = 16;
+
+/// The ids of the decisions whose addresses stand in a page; more than [`MAX_TOLD`] are not all found.
+fn told(page: &[u8]) -> HashSet<&[u8]> {
+    const MARK: &[u8] = b"/d/";
+    let mut told = HashSet::new();
+    for (at, _) in page.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK) {
+        let id = page.get(at + MARK.len()..at + MARK.len() + ID).unwrap_or_default();
+        if id.len() == ID && id.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')) {
+            told.insert(id);
+        }
+        if told.len() > MAX_TOLD {
+            break;
+        }
+    }
+    told
+}
 
 impl Gateway {
     /// Makes sure that a decision which someone asked for is on record, before it takes effect.
@@ -64,6 +86,25 @@ impl Gateway {
                 self.store.decision(id).await.map_err(Failure::internal)
             }
             None => Ok(None),
+        }
+    }
+
+    /// Puts on record what a page itself tells a person, as npm's page does: its client prints the address and asks for no
+    /// file that could be refused. A page that names more is one whose files are asked for, and recorded then.
+    pub(super) async fn record_told(&self, view: &View, page: &PageBytes) {
+        let (_, body) = page.coded(Coding::Identity);
+        let told = told(&body);
+        if told.len() > MAX_TOLD {
+            return;
+        }
+        let facts = &view.known.facts;
+        for named in view.named().iter().filter(|named| told.contains(named.id.as_bytes())) {
+            let Some(decision) = view.decision(named.release, named.artifact).filter(|it| it.id == named.id) else {
+                continue;
+            };
+            if let Err(error) = self.record(&decision, facts.ecosystem, &facts.package).await {
+                tracing::error!(error = %error, decision = named.id, "a decision that a page names is not on record");
+            }
         }
     }
 

@@ -62,6 +62,9 @@ impl Gateway {
                 .map_err(DocumentError::Invalid)?;
             let key = (call.stage.to_owned(), call.ecosystem.id, view.known.facts.package.clone());
             self.remember_named(key, view);
+            if let Some(page) = &made.page {
+                self.record_told(view, page).await;
+            }
             Ok::<_, Failure>(Arc::new(made))
         };
         let made = slot.get_or_try_init(make).await.map(Arc::clone)?;

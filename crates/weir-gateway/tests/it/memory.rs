@@ -128,13 +128,17 @@ async fn one_id_is_in_page_phrase_header_body_store_and_explanation() {
 
 #[tokio::test]
 async fn a_decision_that_only_a_page_named_can_be_read_and_is_then_on_record() {
-    let gate = gate().await;
-    let npm = gate.get("/dev/npm/example").await.json();
-    let message = npm["policyRestrictions"]["message"].as_str().unwrap();
-    let id = message.trim_end_matches('.').rsplit("/d/").next().unwrap();
+    let gate = TestGate::with(BLOCK, &[osv("PYSEC-2026-1", "PyPI", "example", "2.0", Some(CRITICAL))], |s| s).await;
+    // More than a page puts on record by itself.
+    for release in 0..40 {
+        gate.pypi.pypi().release("example", &format!("1.{release}")).published("2026-01-01").add();
+    }
+    let page = gate.ask("GET", "/dev/pypi/simple/example/", &[("Accept", SIMPLE_JSON)]).await.json();
+    let note = page["files"][0]["yanked"].as_str().unwrap();
+    let id = note.rsplit("/d/").next().unwrap();
     assert_eq!(gate.store.decision(id).await.unwrap(), None);
     let row = gate.gateway.decision(id).await.unwrap().unwrap();
-    assert_eq!((row.id.as_str(), row.version.as_str(), row.effective.as_str()), (id, "1.0.0", "block"));
+    assert_eq!((row.id.as_str(), row.effective.as_str()), (id, "block"));
     assert!(gate.store.decision(id).await.unwrap().is_some());
     assert_eq!(gate.gateway.decision("aaaaaaaaaaaaaaaa").await.unwrap(), None);
 }
@@ -251,4 +255,17 @@ async fn a_record_of_a_streamed_artifact_tells_all_its_bytes_and_the_last_decisi
     let decision = gate.store.decision(rows[0].decision.as_deref().unwrap()).await.unwrap().unwrap();
     assert_eq!(decision.effective, "allow");
     assert!(gate.gateway.metrics().render().contains("outcome=\"served\"} 1"), "{}", gate.gateway.metrics().render());
+}
+
+#[tokio::test]
+async fn an_address_that_npm_prints_from_a_page_is_answered_after_a_restart() {
+    let gate =
+        TestGate::with(BLOCK, &[osv("GHSA-aaaa-bbbb-cccc", "npm", "example", "1.1.0", Some(CRITICAL))], |s| s).await;
+    gate.npm.npm().release("example", "1.0.0").published("2026-01-01").add();
+    gate.npm.npm().release("example", "1.1.0").published("2026-02-01").add();
+    let page = gate.get("/dev/npm/example").await.json();
+    let message = page["policyRestrictions"]["message"].as_str().unwrap();
+    let id = message.split("/d/").nth(1).unwrap()[..16].to_owned();
+    let gate = gate.restarted().await;
+    assert!(gate.store.decision(&id).await.unwrap().is_some(), "{message}");
 }
