@@ -3,7 +3,7 @@
 //! A [`PackageAdvisories`] is made once for a package and asked for each of its versions: bounds become numbers when it is
 //! made, so that asking compares numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,7 +12,7 @@ use weir_core::facts::Vulnerability;
 use weir_core::{Ecosystem, SortKey};
 
 use crate::range::{Interval, Position, merged};
-use crate::rows::{ClusterRow, EntryRow, PackageRow, RecordRow};
+use crate::rows::{ClusterRow, EntryRow, PackageRow, RangeRow, RecordRow};
 
 mod bounds;
 mod vulnerability;
@@ -39,8 +39,8 @@ pub struct PackageAdvisories {
     places: Vec<OnceLock<Box<[u32]>>>,
     remembered: AtomicUsize,
     unreadable: Vec<Unreadable>,
-    /// Every version that the records name, as a bound or in a list, as they spell it.
-    texts: Vec<String>,
+    /// The versions that the records say exist: listed, introduced or last affected, as they spell them.
+    existing: Vec<String>,
 }
 
 /// A cluster as seen from this package.
@@ -114,13 +114,16 @@ impl PackageAdvisories {
             groups.push((cluster, group));
         }
         groups.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        let mut existing = BTreeSet::new();
         // Text → entries that name it.
         let mut named: Vec<Vec<u32>> = vec![Vec::new(); row.texts.len()];
         for (mut cluster, group) in groups {
             cluster.entries.start = out.entries.len() as u32;
             for (record, entry) in group {
                 let number = out.entries.len() as u32;
+                existing.extend(entry.ranges.iter().flat_map(RangeRow::existing));
                 for text in entry.versions(count) {
+                    existing.insert(text);
                     if let Some(named) = named.get_mut(text as usize) {
                         named.push(number);
                     }
@@ -143,7 +146,9 @@ impl PackageAdvisories {
         out.unreadable.sort();
         out.unreadable.dedup();
         out.bounds = bounds.sorted;
-        out.texts = row.texts;
+        // A fixed version need never have been released.
+        let existing = existing.into_iter().filter_map(|text| row.texts.get(text as usize).cloned());
+        out.existing = existing.collect();
         out.places.resize_with(out.bounds.len() * 2 + 1, OnceLock::new);
         out
     }
@@ -217,9 +222,10 @@ impl PackageAdvisories {
         out
     }
 
-    /// Every version that the records name, as a bound or in a list, as they spell it. Not all of them are affected.
+    /// The versions that the records say exist, as they spell them: those in lists, and bounds that are affected
+    /// themselves. A bound that is merely the first one fixed need never have been released.
     pub fn named(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(String::as_str)
+        self.existing.iter().map(String::as_str)
     }
 
     /// Every vulnerability that any version has, as if all that is known of it applied.

@@ -56,6 +56,14 @@ pub(crate) struct RangeRow {
     pub(crate) events: Vec<(EventCode, u32)>,
 }
 
+impl RangeRow {
+    /// Numbers of the texts that name versions which are affected themselves, and so exist.
+    pub(crate) fn existing(&self) -> impl Iterator<Item = u32> {
+        let affected = [EventCode::of(EventKind::Introduced), EventCode::of(EventKind::LastAffected)];
+        self.events.iter().filter(move |(code, _)| affected.contains(code)).map(|(_, text)| *text)
+    }
+}
+
 /// [`EventKind`] as a number.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

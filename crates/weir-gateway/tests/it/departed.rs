@@ -66,3 +66,18 @@ async fn the_refusal_of_a_deleted_version_has_one_id_on_every_day() {
     gate.at("2026-11-05T12:00:00Z");
     assert_eq!(gate.get(path).await.header("weir-decision"), first.header("weir-decision"));
 }
+
+#[tokio::test]
+async fn a_version_that_is_only_named_as_the_first_fixed_one_is_not_said_to_be_refused() {
+    let record = json!({
+        "id": "MAL-2026-1", "modified": "2026-10-01T00:00:00Z",
+        "affected": [{ "package": { "ecosystem": "npm", "name": "example" },
+            "ranges": [{ "type": "SEMVER", "events": [{ "introduced": "1.1.0" }, { "fixed": "1.1.1" }] },
+                       { "type": "SEMVER", "events": [{ "introduced": "1.1.0" }, { "fixed": "2.0.0" }] }] }],
+    });
+    let gate = TestGate::with(RULES, &[record], |s| s).await;
+    gate.npm.npm().release("example", "1.0.0").published("2026-01-01").add();
+    let page = gate.get("/dev/npm/example").await.json();
+    let refused = page["policyRestrictions"]["versions"].as_object().unwrap();
+    assert_eq!(refused.keys().collect::<Vec<_>>(), ["1.1.0"]);
+}
