@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::mpsc;
 use weir_core::Digest;
-use weir_store::{RequestRow, Store};
+use weir_store::{RequestRow, Store, StoreError};
 
 use crate::metrics::{Metrics, RequestLabels};
 
@@ -37,7 +37,7 @@ impl RequestLog {
     /// Starts the writer.
     pub fn start(store: Store, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(write(store, receiver));
+        tokio::spawn(write(store, receiver, Arc::clone(&metrics)));
         Self { sender, metrics }
     }
 
@@ -79,7 +79,7 @@ impl RequestLog {
     }
 }
 
-async fn write(store: Store, mut receiver: mpsc::Receiver<Message>) {
+async fn write(store: Store, mut receiver: mpsc::Receiver<Message>, metrics: Arc<Metrics>) {
     let mut rows = Vec::new();
     let mut flushes = Vec::new();
     while let Some(first) = receiver.recv().await {
@@ -106,13 +106,29 @@ async fn write(store: Store, mut receiver: mpsc::Receiver<Message>) {
         if !rows.is_empty()
             && let Err(error) = store.append_requests(&rows).await
         {
-            tracing::error!(error = %error, records = rows.len(), "request records could not be written");
+            let lost = one_by_one(&store, &rows).await;
+            metrics.records_lost.inc_by(lost);
+            tracing::error!(error = %error, records = rows.len(), lost, "request records could not be written at once");
         }
         rows.clear();
         for done in flushes.drain(..) {
             let _ = done.send(());
         }
     }
+}
+
+/// Writes records singly, so that one which the store refuses takes no other with it. Gives up at the first failure that
+/// is not the record's own. Says how many are lost.
+async fn one_by_one(store: &Store, rows: &[RequestRow]) -> u64 {
+    let mut lost = 0;
+    for (at, row) in rows.iter().enumerate() {
+        match store.append_requests(std::slice::from_ref(row)).await {
+            Ok(()) => {}
+            Err(StoreError::Nul { .. } | StoreError::TooLong { .. }) => lost += 1,
+            Err(_) => return lost + (rows.len() - at) as u64,
+        }
+    }
+    lost
 }
 
 /// The account of a request whose body is still on its way. Its record is written when the body ends, and tells what was

@@ -112,7 +112,9 @@ impl Gateway {
             let asked = asked.map_or_else(|| String::from("such file"), |version| format!("such file of {version}"));
             return Failure::NotFound(format!("upstream's index of `{package}` has no {asked}"));
         };
-        call.record.version = version.map(str::to_owned);
+        // The record's own spelling: a client's text makes no row longer.
+        let known = release.and_then(|release| view.known.index.releases.get(release));
+        call.record.version = known.map(|release| release.version.clone());
         if let Err(failure) = self.record(&decision, call.ecosystem, package).await {
             return failure;
         }

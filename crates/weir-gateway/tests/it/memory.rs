@@ -269,3 +269,25 @@ async fn an_address_that_npm_prints_from_a_page_is_answered_after_a_restart() {
     let gate = gate.restarted().await;
     assert!(gate.store.decision(&id).await.unwrap().is_some(), "{message}");
 }
+
+#[tokio::test]
+async fn a_record_that_the_store_refuses_takes_no_other_with_it() {
+    use std::sync::Arc;
+    use weir_gateway::metrics::Metrics;
+    use weir_gateway::requests::RequestLog;
+
+    let gate = gate().await;
+    gate.get(WHEEL).await;
+    gate.gateway.flush().await;
+    let good = gate.store.requests(0, 10).await.unwrap().pop().unwrap().request;
+    let before = gate.store.count_requests().await.unwrap();
+    let bad = weir_store::RequestRow { package: "x".repeat(100_000), ..good.clone() };
+    let metrics = Arc::new(Metrics::default());
+    let log = RequestLog::start(gate.store.clone(), Arc::clone(&metrics));
+    for row in [good.clone(), bad, good] {
+        log.finish(row);
+    }
+    log.flush().await;
+    assert_eq!(gate.store.count_requests().await.unwrap(), before + 2);
+    assert_eq!(metrics.records_lost.get(), 1);
+}
