@@ -9,6 +9,7 @@ use weir_gateway::Gateway;
 #[derive(Debug, Default)]
 pub struct Conditions {
     policy: Mutex<Option<String>>,
+    certificate: Mutex<Option<String>>,
     feeds: Mutex<Vec<Feed>>,
 }
 
@@ -29,6 +30,8 @@ struct Readiness {
     ready: bool,
     store: String,
     policy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
     upstreams: Vec<Trouble>,
     feeds: Vec<Feed>,
 }
@@ -43,6 +46,11 @@ impl Conditions {
     /// Says that the policy file does not check, or that it does again.
     pub fn set_policy_error(&self, error: Option<String>) {
         *self.policy.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = error;
+    }
+
+    /// Says how the certificate is that clients are shown: `ok`, or what is wrong with it. `None` without one.
+    pub fn set_certificate(&self, state: Option<String>) {
+        *self.certificate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = state;
     }
 
     /// Says which advisory data there is.
@@ -62,6 +70,7 @@ impl Conditions {
                 || String::from("ok"),
                 |error| format!("the file does not check, the last good policy is in force: {error}"),
             ),
+            certificate: self.certificate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),
             upstreams: gateway
                 .trouble()
                 .into_iter()

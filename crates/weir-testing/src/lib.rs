@@ -17,12 +17,15 @@
 //! | [`artifact`] | how are real artifacts made in memory? |
 //! | [`pypi`], [`npm`], [`cargo`] | how is a small registry set up? |
 //! | [`skip`] | what happens where something that a test needs is absent? |
+//! | `Authority` | where do certificates come from in a test? (feature `tls`) |
 //! | `s3` | where do blobs go in a test? (feature `s3`) |
 //!
 //! Everything here panics where a test should fail.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests fails by panicking")]
 
 pub mod artifact;
+#[cfg(feature = "tls")]
+mod authority;
 pub mod cargo;
 pub mod fake;
 pub mod npm;
@@ -33,5 +36,7 @@ pub mod s3;
 pub mod skip;
 mod tar;
 
+#[cfg(feature = "tls")]
+pub use authority::{Authority, Identity};
 pub use fake::{FakeResponse, FakeUpstream, Fault, Seen};
 pub use weir_core::time::FixedClock;

@@ -47,11 +47,33 @@ pub struct Server {
     pub public_url: Option<String>,
     /// Memory for pages and facts, in MiB.
     pub memory_mib: usize,
+    /// Connections at once; more wait.
+    pub max_connections: usize,
+    /// Plain HTTP beyond this machine, against the danger.
+    pub allow_plain_http: bool,
+    /// Certificate and key; without them, plain HTTP.
+    pub tls: Tls,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Tls {
+    /// PEM: the server's certificate, then those that vouch for it.
+    pub certificate: Option<PathBuf>,
+    /// PEM: its private key.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: String::from("127.0.0.1:8484"), public_url: None, memory_mib: 96 }
+        Self {
+            listen: String::from("127.0.0.1:8484"),
+            public_url: None,
+            memory_mib: 96,
+            max_connections: 2048,
+            allow_plain_http: false,
+            tls: Tls::default(),
+        }
     }
 }
 
@@ -254,6 +276,8 @@ fn defaults(origins: &mut BTreeMap<String, (String, String)>) {
     let mut put = |key: &str, value: String| origins.insert(key.to_owned(), (value, String::from("default")));
     put("server.listen", format!("\"{}\"", server.listen));
     put("server.memory-mib", server.memory_mib.to_string());
+    put("server.max-connections", server.max_connections.to_string());
+    put("server.allow-plain-http", server.allow_plain_http.to_string());
     put("feeds.sync", feeds.sync.to_string());
     put("feeds.interval-hours", feeds.interval_hours.to_string());
     put("retention.documents-days", Retention::default().documents_days.to_string());

@@ -8,6 +8,7 @@
 //! | [`data`] | where does Weir keep what it has? |
 //! | [`wiring`] | how do the parts become a gate? |
 //! | [`serve`] | how does it run? |
+//! | [`tls`] | which certificate does it show? |
 //! | [`watch`] | what does a running Weir look after? |
 //! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
 //! | [`output`] | how does it talk to a terminal? |
@@ -22,6 +23,7 @@ mod feeds;
 mod output;
 mod policy;
 mod serve;
+mod tls;
 mod watch;
 mod wiring;
 

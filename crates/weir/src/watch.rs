@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weir_api::Conditions;
 use weir_api::conditions::Feed;
@@ -16,6 +17,7 @@ use weir_store::{RevisionKind, Store};
 
 use crate::cli::Place;
 use crate::policy;
+use crate::tls::Tls;
 use crate::wiring::Opened;
 
 /// How often files are looked at.
@@ -24,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const TIDY: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long after the start, and after a change of the policy, it is told at the latest which waivers are without effect.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How often it is looked at whether the certificate ends soon.
+const EXPIRY: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps a policy and its waivers by digest, so that past decisions can be made again.
@@ -183,6 +187,51 @@ async fn advisories(gateway: Arc<Gateway>, feeds: Arc<Feeds>, conditions: Arc<Co
     }
 }
 
+/// Reads the certificate again when its files change, and tells when it ends.
+pub async fn certificate(tls: Arc<Tls>, conditions: Arc<Conditions>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut seen = tls.stamp();
+    let mut broken = None;
+    let (mut looked, mut told) = (None::<Instant>, None::<Instant>);
+    loop {
+        let stamp = tls.stamp();
+        if stamp != seen {
+            seen = stamp;
+            broken = match tls.reload() {
+                Ok(()) => {
+                    tracing::info!("the certificate has changed and is in use");
+                    (looked, told) = (None, None);
+                    None
+                }
+                Err(error) => {
+                    tracing::error!("the last good certificate stays in use: {error:#}");
+                    looked = None;
+                    Some(format!("the files cannot be used, the last good certificate stays in use: {error:#}"))
+                }
+            };
+        }
+        if looked.is_none_or(|looked| looked.elapsed() >= EXPIRY) {
+            looked = Some(Instant::now());
+            let ending = tls.ending(clock.now());
+            if let Some(ending) = &ending
+                && told.is_none_or(|told| told.elapsed() >= DAY)
+            {
+                told = Some(Instant::now());
+                tracing::warn!("{ending}");
+            }
+            let problems: Vec<String> = broken.iter().cloned().chain(ending).collect();
+            conditions.set_certificate(Some(if problems.is_empty() {
+                String::from("ok")
+            } else {
+                problems.join("; ")
+            }));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 /// Gives up upstream documents that are past their time, at the start and then every [`TIDY`].
 async fn tidy(gateway: Arc<Gateway>, clock: Arc<dyn Clock>, documents_days: i64, stop: CancellationToken) {
     loop {
@@ -200,7 +249,7 @@ async fn tidy(gateway: Arc<Gateway>, clock: Arc<dyn Clock>, documents_days: i64,
 
 /// Reports waivers that let nothing through: after the start, after each change of the policy, and daily.
 async fn waivers(gateway: Arc<Gateway>, stop: CancellationToken) {
-    let mut next = tokio::time::Instant::now() + SETTLE;
+    let mut next = Instant::now() + SETTLE;
     let mut looked_at = gateway.policy().digest();
     loop {
         tokio::select! {
@@ -208,10 +257,10 @@ async fn waivers(gateway: Arc<Gateway>, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
         let digest = gateway.policy().digest();
-        if tokio::time::Instant::now() < next && digest == looked_at {
+        if Instant::now() < next && digest == looked_at {
             continue;
         }
-        (next, looked_at) = (tokio::time::Instant::now() + DAY, digest);
+        (next, looked_at) = (Instant::now() + DAY, digest);
         match gateway.unused_waivers().await {
             Ok((policy, unused)) => {
                 let waivers = policy.waivers();

@@ -17,7 +17,7 @@ fn create(place: &Place, arguments: &[&str]) -> String {
 
 /// A server that listens beyond loopback, where nobody is anonymous.
 fn beyond_loopback(place: &Place) -> Server {
-    place.serve_with(["--listen", "0.0.0.0:0"])
+    place.serve_with(["--listen", "0.0.0.0:0", "--allow-plain-http"])
 }
 
 const PAGE: &str = "/dev/pypi/simple/example/";

@@ -113,7 +113,7 @@ async fn a_running_server_is_asked_with_a_token() {
     let mut place = Place::with_an_advisory().await;
     let token = place.weir(["admin", "token", "create", "ci"]).expect(0).out.trim().to_owned();
     let bound = place.weir(["admin", "token", "create", "prod-ci", "--stage", "prod"]).expect(0).out.trim().to_owned();
-    let server = place.serve_with(["--listen", "0.0.0.0:0"]);
+    let server = place.serve_with(["--listen", "0.0.0.0:0", "--allow-plain-http"]);
     let url = format!("http://{}", server.address);
     let purl = "pkg:pypi/example@1.0.0";
     let ask = ["explain", purl, "--server", &url];

@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod decisions;
 mod disk;
+mod encryption;
 mod engines;
 mod explain;
 mod feeds;

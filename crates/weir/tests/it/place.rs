@@ -219,8 +219,12 @@ impl Server {
         let err = collect(child.stderr.take().unwrap());
         let mut server = Self { child, address: String::new(), listening_after: Duration::ZERO, out, err };
         loop {
-            let line =
-                server.out().lines().find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned));
+            let address = |line: &str| {
+                let address = line.strip_prefix("listening on ")?;
+                let address = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"))?;
+                Some(address.to_owned())
+            };
+            let line = server.out().lines().find_map(address);
             if let Some(address) = line {
                 server.address = address.replace("0.0.0.0", "127.0.0.1");
                 server.listening_after = began.elapsed();

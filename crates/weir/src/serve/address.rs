@@ -1,0 +1,94 @@
+//! Where it listens, and under which address clients reach it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+
+use super::Arguments;
+use crate::config::Config;
+use crate::tls::Files;
+
+/// The files of certificate and key, if there are to be any.
+pub fn files(arguments: &Arguments, config: &Config) -> anyhow::Result<Option<Files>> {
+    let set = |flag: &Option<PathBuf>, key: &Option<PathBuf>| flag.clone().or_else(|| key.clone());
+    let certificate = set(&arguments.tls_certificate, &config.server.tls.certificate);
+    match (certificate, set(&arguments.tls_key, &config.server.tls.key)) {
+        (Some(certificate), Some(key)) => Ok(Some(Files { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => bail!("there is a certificate without a key: set --tls-key FILE, or [server.tls] key"),
+        (None, Some(_)) => {
+            bail!("there is a key without a certificate: set --tls-certificate FILE, or [server.tls] certificate")
+        }
+    }
+}
+
+/// Opens the port. Beyond this machine only with https, or if plain HTTP is allowed in so many words.
+pub async fn listen(arguments: &Arguments, config: &Config, secure: bool) -> anyhow::Result<TcpListener> {
+    let (wanted, place) = match &arguments.listen {
+        Some(wanted) => (wanted, "--listen"),
+        None => (&config.server.listen, "[server] listen"),
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there, perhaps another Weir; stop it, or choose another port with --listen \
+                 ADDRESS:PORT (port 0 picks a free one)"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "this account may not listen there; choose a port above 1023 with --listen ADDRESS:PORT"
+            }
+            std::io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; choose another with --listen ADDRESS:PORT"
+            }
+            _ => "expected ADDRESS:PORT such as 127.0.0.1:8484",
+        };
+        anyhow::anyhow!("{place} `{wanted}` cannot be listened on: {error}; {advice}")
+    })?;
+    let address = listener.local_addr().context("the address that is listened on cannot be told")?;
+    if secure || address.ip().to_canonical().is_loopback() {
+        return Ok(listener);
+    }
+    if !(arguments.allow_plain_http || config.server.allow_plain_http) {
+        bail!(
+            "{place} `{wanted}` is reachable from other machines, and this would be plain HTTP: whoever is on the way can \
+             read tokens and change packages\n\n\
+             choose one of\n  \
+             --tls-certificate FILE --tls-key FILE   https by Weir itself (or [server.tls])\n  \
+             --listen 127.0.0.1:{port:<20} and a proxy on this machine that speaks https\n  \
+             --allow-plain-http                      go on, over plain HTTP (or [server] allow-plain-http = true)\n\n\
+             docs/guides/network.md tells more",
+            port = address.port(),
+        );
+    }
+    tracing::warn!(
+        address = %address,
+        "listening beyond this machine over plain HTTP: whoever is on the way can read tokens and change packages"
+    );
+    Ok(listener)
+}
+
+/// The address under which clients reach this Weir, without a slash at its end: part of every page.
+pub fn public_url(arguments: &Arguments, config: &Config, scheme: &str, address: SocketAddr) -> anyhow::Result<String> {
+    let Some(url) = arguments.public_url.as_ref().or(config.server.public_url.as_ref()) else {
+        // An unspecified address is reachable as this machine; clients elsewhere need --public-url.
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => {
+                tracing::warn!("listening on all addresses without --public-url: pages will name localhost");
+                String::from("localhost")
+            }
+            ip if ip.is_ipv6() => format!("[{ip}]"),
+            ip => ip.to_string(),
+        };
+        return Ok(format!("{scheme}://{host}:{}", address.port()));
+    };
+    let parsed: http::Uri = url.parse().with_context(|| format!("--public-url `{url}` is not an address"))?;
+    if !matches!(parsed.scheme_str(), Some("http" | "https"))
+        || parsed.authority().is_none()
+        || parsed.query().is_some()
+    {
+        bail!("--public-url `{url}` cannot be used; expected https://HOST or https://HOST:PORT");
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
