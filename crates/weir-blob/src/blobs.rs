@@ -48,6 +48,11 @@ impl Blobs {
         Ok(Self { kept: Kept::Local(Arc::new(Local::open(directory)?)) })
     }
 
+    /// Blobs as files where [`Blobs::local`] has put them, only to read them: makes nothing.
+    pub fn local_to_read(directory: &Path) -> Self {
+        Self { kept: Kept::Local(Arc::new(Local::at(directory))) }
+    }
+
     /// Blobs as objects in S3; `spool_directory/tmp` is for what is on its way. Contacts nobody.
     pub fn s3(config: &S3Config, spool_directory: &Path) -> Result<Self, BlobError> {
         Ok(Self { kept: Kept::S3(Arc::new(S3::open(config, spool_directory)?)) })
@@ -150,6 +155,11 @@ impl Blobs {
     /// of the data directory: it would take a running Weir's files away.
     pub fn clear_spool(&self) -> Result<usize, BlobError> {
         local::clear(self.tmp())
+    }
+
+    /// Files in `tmp`, and their bytes: of transfers that run, or left by a Weir that was stopped.
+    pub fn spooled(&self) -> Result<(u64, u64), BlobError> {
+        local::spooled(self.tmp())
     }
 
     /// Whether blobs can be written (local) or asked for (S3) at the moment.

@@ -27,9 +27,12 @@ pub(crate) struct Local {
 }
 
 impl Local {
+    pub(crate) fn at(directory: &Path) -> Self {
+        Self { root: directory.join("blob").join("sha256"), tmp: directory.join("tmp"), durable: Mutex::default() }
+    }
+
     pub(crate) fn open(directory: &Path) -> Result<Self, BlobError> {
-        let local =
-            Self { root: directory.join("blob").join("sha256"), tmp: directory.join("tmp"), durable: Mutex::default() };
+        let local = Self::at(directory);
         for made in [&local.root, &local.tmp] {
             fs::create_dir_all(made).map_err(|error| BlobError::io(made, "made", &error))?;
         }
@@ -213,6 +216,20 @@ pub(crate) fn clear(tmp: &Path) -> Result<usize, BlobError> {
         }
     }
     Ok(cleared)
+}
+
+/// Spool files and their bytes.
+pub(crate) fn spooled(tmp: &Path) -> Result<(u64, u64), BlobError> {
+    let (mut files, mut bytes) = (0, 0);
+    for path in entries(tmp)? {
+        let is_spool = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(spool::PREFIX));
+        // It may have become a blob since.
+        if is_spool && let Some(size) = size(&path)? {
+            files += 1;
+            bytes += size;
+        }
+    }
+    Ok((files, bytes))
 }
 
 fn parent(path: &Path) -> &Path {

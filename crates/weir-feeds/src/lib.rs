@@ -45,6 +45,9 @@ pub const EPSS: &str = "epss";
 /// The feed of CVE records.
 pub const CVE: &str = "cve";
 
+/// Where index files are in a data directory.
+const DIRECTORY: &str = "advisories";
+
 /// The advisory data of a data directory.
 pub struct Feeds {
     /// Where index files are.
@@ -67,7 +70,7 @@ impl Feeds {
         clock: Arc<dyn Clock>,
         ecosystems: Ecosystems,
     ) -> Result<Self, FeedsError> {
-        let directory = data.join("advisories");
+        let directory = data.join(DIRECTORY);
         std::fs::create_dir_all(&directory)
             .map_err(|source| FeedsError::Directory { path: directory.clone(), source })?;
         let feeds = Self {
@@ -81,6 +84,19 @@ impl Feeds {
         };
         feeds.reload_if_changed().await?;
         Ok(feeds)
+    }
+
+    /// Checks the index that the store of a data directory names: its digest if its file is there and whole, `None` if
+    /// the store names none. Makes and changes nothing.
+    pub async fn check(data: &Path, store: &Store) -> Result<Option<Digest>, FeedsError> {
+        let Some(pointer) = store.setting(POINTER).await? else { return Ok(None) };
+        let digest = digest(&pointer)?;
+        let path = data.join(DIRECTORY).join(format!("{digest}.idx"));
+        let index = Index::open(&path)?;
+        match index.digest() == digest && index.is_whole() {
+            true => Ok(Some(digest)),
+            false => Err(FeedsError::Corrupt { path }),
+        }
     }
 
     /// The index in use.
@@ -122,11 +138,12 @@ impl Feeds {
 
     /// The file of an index. The setting could hold anything: only a digest becomes a path.
     fn file(&self, digest: &str) -> Result<PathBuf, FeedsError> {
-        let digest: Digest = digest
-            .parse()
-            .map_err(|problem: weir_core::digest::InvalidDigest| FeedsError::Pointer(problem.to_string()))?;
-        Ok(self.directory.join(format!("{digest}.idx")))
+        Ok(self.directory.join(format!("{}.idx", self::digest(digest)?)))
     }
+}
+
+fn digest(pointer: &str) -> Result<Digest, FeedsError> {
+    pointer.parse().map_err(|problem: weir_core::digest::InvalidDigest| FeedsError::Pointer(problem.to_string()))
 }
 
 impl fmt::Debug for Feeds {

@@ -15,11 +15,13 @@
 //! | `decisions.rs`, `requests.rs`, `events.rs` | the record |
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
 //! | `tokens.rs` | who may |
+//! | `check.rs` | what a checker reads |
 //! | `sql/` | every statement by name |
 //! | `db.rs`, `columns.rs` | one way to run a statement and to read rows on either engine |
 
 mod advisories;
 mod artifacts;
+mod check;
 mod columns;
 mod db;
 mod decisions;

@@ -151,6 +151,59 @@ impl Store {
         Ok(Self { db: Arc::new(Db::Postgres { writers, readers, place }) })
     }
 
+    /// Opens a database that is there, only to read it: nothing is made, brought up to date or written. Other processes may
+    /// have it open. A file on a disk that cannot be written to is opened, too, if its write-ahead log is empty.
+    pub async fn open_to_read(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Sqlite(path) => {
+                let place = path.display().to_string();
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(PATIENCE)
+                    .pragma("query_only", "on")
+                    .pragma("temp_store", "memory");
+                let options = match readable_sqlite(&options, &place).await {
+                    Ok(()) => options,
+                    Err(error) if is_empty(&write_ahead_log(path)) => {
+                        let frozen = options.immutable(true).read_only(true);
+                        readable_sqlite(&frozen, &place).await.map_err(|_| error)?;
+                        frozen
+                    }
+                    Err(error) => return Err(error),
+                };
+                let pool = |connections| {
+                    SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(options.clone())
+                };
+                Ok(Self {
+                    db: Arc::new(Db::Sqlite { writer: pool(1), readers: pool(SQLITE_READERS), path: path.to_owned() }),
+                })
+            }
+            Location::Postgres(url) => {
+                let options = PgConnectOptions::from_str(url)
+                    .map_err(|error| unreachable(Engine::Postgres, "postgres://****", error))?
+                    .application_name("weir")
+                    .options([("default_transaction_read_only", "on")]);
+                let place = place(&options);
+                let pool = |connections| {
+                    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+                    pool.connect_lazy_with(options.clone())
+                };
+                let store = Self {
+                    db: Arc::new(Db::Postgres {
+                        writers: pool(1),
+                        readers: pool(POSTGRES_READERS),
+                        place: place.clone(),
+                    }),
+                };
+                let mut connection =
+                    options.connect().await.map_err(|error| unreachable(Engine::Postgres, &place, error))?;
+                made_by_weir(format_of_postgres(&mut connection, &place).await?)?;
+                connection.close().await.map_err(|error| StoreError::sort("open", Engine::Postgres, &place, error))?;
+                Ok(store)
+            }
+        }
+    }
+
     /// The engine.
     pub fn engine(&self) -> Engine {
         self.db.engine()
@@ -176,6 +229,34 @@ impl Store {
             }
         }
     }
+}
+
+/// Succeeds if a connection with these options can be read from, and Weir made what is there.
+async fn readable_sqlite(options: &SqliteConnectOptions, place: &str) -> Result<(), StoreError> {
+    let mut connection = connect_sqlite(options, place).await?;
+    made_by_weir(format_of_sqlite(&mut connection, place).await?)?;
+    close_sqlite(connection, place).await
+}
+
+fn made_by_weir(has_format: bool) -> Result<(), StoreError> {
+    match has_format {
+        true => Ok(()),
+        false => Err(StoreError::ImpossibleRow {
+            operation: "open",
+            column: String::from("format"),
+            problem: String::from("there is none, so this is no database of Weir's"),
+        }),
+    }
+}
+
+fn write_ahead_log(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-wal");
+    PathBuf::from(beside)
+}
+
+fn is_empty(file: &Path) -> bool {
+    std::fs::metadata(file).map_or(true, |metadata| metadata.len() == 0)
 }
 
 fn unreachable(engine: Engine, place: &str, source: sqlx::Error) -> StoreError {

@@ -224,6 +224,55 @@ pub struct DecisionRow {
     pub at: Timestamp,
 }
 
+/// A document's row as far as it names bytes: for a checker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedDocument {
+    /// Row id.
+    pub id: i64,
+    /// SHA-256 of the blob.
+    pub digest: Digest,
+    /// Number of bytes once decompressed.
+    pub size: u64,
+    /// Path relative to the upstream base.
+    pub path: String,
+}
+
+/// An artifact's row as far as it names bytes: for a checker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedArtifact {
+    /// Number of the package in this database.
+    pub package_id: i64,
+    /// The ecosystem's id.
+    pub ecosystem: String,
+    /// The package.
+    pub package: String,
+    /// File name.
+    pub file: String,
+    /// The bytes.
+    pub sha256: Digest,
+    /// Number of bytes.
+    pub size: u64,
+    /// The blob that is its core metadata.
+    pub metadata: Option<Digest>,
+    /// Other bytes that upstream served later under the same name.
+    pub changed: Option<Digest>,
+}
+
+/// What a decision on record lets through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// The decision's id.
+    pub id: String,
+    /// The ecosystem's id.
+    pub ecosystem: String,
+    /// The package.
+    pub package: String,
+    /// The artifact, if it is about one.
+    pub file: Option<String>,
+    /// What is done: `allow`, `warn`, `quarantine` or `block`.
+    pub effective: String,
+}
+
 /// What an index was rendered from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct IndexState {

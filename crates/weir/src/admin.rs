@@ -9,13 +9,15 @@ use weir_core::{Clock, time::SystemClock};
 use weir_store::Scope;
 
 use crate::cli::Place;
-use crate::{output, wiring};
+use crate::{check, output, wiring};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Check that everything that Weir keeps is whole. Exit code 1 if it is not.
+    Check(check::Arguments),
 }
 
 #[derive(Subcommand, Debug)]
@@ -45,7 +47,10 @@ pub enum TokenCommand {
 
 /// Runs `weir admin …`.
 pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
-    let Command::Token(command) = command;
+    let command = match command {
+        Command::Token(command) => command,
+        Command::Check(arguments) => return check::run(place, arguments).await,
+    };
     let parts = wiring::Opened::open(place, true).await?;
     let now = SystemClock.now();
     match command {

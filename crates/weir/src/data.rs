@@ -33,12 +33,7 @@ impl Data {
         })?;
         restrict(&root);
         match std::fs::read_to_string(&stamp) {
-            Ok(text) if text.trim() == FORMAT => {}
-            Ok(text) => bail!(
-                "`{}` says `{}`, but this Weir knows `{FORMAT}`; use the Weir that made it, or another directory",
-                stamp.display(),
-                text.trim().chars().take(80).collect::<String>()
-            ),
+            Ok(text) => known_format(&stamp, &text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let empty = std::fs::read_dir(&root)
                     .map(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| known_file(&entry.path()))))
@@ -54,6 +49,16 @@ impl Data {
             Err(error) => return Err(error).context(format!("`{}` cannot be read", stamp.display())),
         }
         Ok(Self { root })
+    }
+
+    /// Opens a data directory that is there, only to read it.
+    pub fn open_to_read(place: &Place) -> anyhow::Result<Self> {
+        let stamp = place.data.join("format");
+        let text = std::fs::read_to_string(&stamp).with_context(|| {
+            format!("`{}` is no data directory of a Weir; name one with --data DIR", place.data.display())
+        })?;
+        known_format(&stamp, &text)?;
+        Ok(Self { root: place.data.clone() })
     }
 
     /// Takes the lock that only one server can have.
@@ -96,6 +101,17 @@ impl Data {
     pub fn policy(&self, place: &Place) -> PathBuf {
         place.policy.clone().unwrap_or_else(|| self.root.join("policy.toml"))
     }
+}
+
+fn known_format(stamp: &Path, text: &str) -> anyhow::Result<()> {
+    if text.trim() == FORMAT {
+        return Ok(());
+    }
+    bail!(
+        "`{}` says `{}`, but this Weir knows `{FORMAT}`; use the Weir that made it, or another directory",
+        stamp.display(),
+        text.trim().chars().take(80).collect::<String>()
+    )
 }
 
 /// Files that a person may put into a data directory before its first use.

@@ -11,9 +11,11 @@
 //! | [`tls`] | which certificate does it show? |
 //! | [`watch`] | what does a running Weir look after? |
 //! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
+//! | [`check`] | is everything that Weir keeps whole? |
 //! | [`output`] | how does it talk to a terminal? |
 
 mod admin;
+mod check;
 mod cli;
 mod config;
 mod data;

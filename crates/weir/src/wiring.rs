@@ -32,18 +32,18 @@ impl Opened {
         let config = config::load(place)?.config;
         logging(&config, quiet)?;
         let data = Data::open(place)?;
-        let store = match &config.store.url {
-            Some(url) => {
-                let url = config::secret(url).context("[store] url cannot be used")?;
-                if matches!(Location::parse(url.expose()), Location::Sqlite(_)) {
-                    bail!("[store] url is not the address of a database; expected postgres://USER@HOST/DATABASE");
-                }
-                Store::postgres(url.expose()).await.context("the PostgreSQL of [store] url cannot be opened")?
-            }
-            None => Store::sqlite(&data.database())
-                .await
-                .with_context(|| format!("the database `{}` cannot be opened", data.database().display()))?,
-        };
+        let location = location(&config, &data)?;
+        let store = Store::open(&location).await.with_context(|| unopened(&location))?;
+        Ok(Self { data, config, store, clock: Arc::new(SystemClock) })
+    }
+
+    /// Opens a data directory that is there, only to read it.
+    pub async fn open_to_read(place: &Place) -> anyhow::Result<Self> {
+        let config = config::load(place)?.config;
+        logging(&config, true)?;
+        let data = Data::open_to_read(place)?;
+        let location = location(&config, &data)?;
+        let store = Store::open_to_read(&location).await.with_context(|| unopened(&location))?;
         Ok(Self { data, config, store, clock: Arc::new(SystemClock) })
     }
 
@@ -77,6 +77,18 @@ impl Opened {
             let blobs = Blobs::local(&self.data.blobs());
             return Ok(Arc::new(blobs.context("the directory for blobs cannot be opened")?));
         };
+        self.s3(s3)
+    }
+
+    /// The same, only to read them.
+    pub fn blobs_to_read(&self) -> anyhow::Result<Arc<Blobs>> {
+        match &self.config.blobs.s3 {
+            None => Ok(Arc::new(Blobs::local_to_read(&self.data.blobs()))),
+            Some(s3) => self.s3(s3),
+        }
+    }
+
+    fn s3(&self, s3: &config::S3) -> anyhow::Result<Arc<Blobs>> {
         let secret = s3.secret.as_deref().map(config::secret).transpose();
         let config = S3Config {
             endpoint: s3.endpoint.clone(),
@@ -122,6 +134,24 @@ impl Opened {
             advisories: feeds.current(),
             settings,
         }))
+    }
+}
+
+fn location(config: &Config, data: &Data) -> anyhow::Result<Location> {
+    let Some(url) = &config.store.url else { return Ok(Location::Sqlite(data.database())) };
+    let url = config::secret(url).context("[store] url cannot be used")?;
+    match Location::parse(url.expose()) {
+        Location::Sqlite(_) => {
+            bail!("[store] url is not the address of a database; expected postgres://USER@HOST/DATABASE")
+        }
+        postgres @ Location::Postgres(_) => Ok(postgres),
+    }
+}
+
+fn unopened(location: &Location) -> String {
+    match location {
+        Location::Sqlite(path) => format!("the database `{}` cannot be opened", path.display()),
+        Location::Postgres(_) => String::from("the PostgreSQL of [store] url cannot be opened"),
     }
 }
 

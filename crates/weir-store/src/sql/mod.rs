@@ -1,12 +1,13 @@
 //! Every statement by name. The text is the same for both engines: what they have in common is `$n`, `insert … on conflict …
 //! returning`, row values, `bigint`, `text` and bytes; there is no `now()`, no date function, no array, no JSON operator.
 //!
-//! The one exception is in `postgres_only.rs`: SQLite has one writer anyway.
+//! The exceptions are in `postgres_only.rs`, as SQLite has one writer anyway, and `sqlite_only.rs`.
 //!
 //! Column lists are in the order in which `FromColumns` reads them.
 
 pub(crate) mod advisories;
 pub(crate) mod artifacts;
+pub(crate) mod check;
 pub(crate) mod decisions;
 pub(crate) mod documents;
 pub(crate) mod events;
@@ -16,6 +17,7 @@ pub(crate) mod requests;
 pub(crate) mod revisions;
 pub(crate) mod seen;
 pub(crate) mod settings;
+pub(crate) mod sqlite_only;
 pub(crate) mod tokens;
 
 pub use crate::db::Bulk;
@@ -51,6 +53,8 @@ pub enum Statement {
     Bulk(Bulk),
     /// With one text, on PostgreSQL only.
     PostgresOnly(&'static str),
+    /// With one text, on SQLite only.
+    SqliteOnly(&'static str),
 }
 
 /// All statements by name, for the suite, which has every one executed on both engines.
@@ -58,6 +62,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
     let fixed = [
         advisories::ALL,
         artifacts::ALL,
+        check::ALL,
         decisions::ALL,
         documents::ALL,
         events::ALL,
@@ -70,6 +75,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
     ];
     let bulk = [
         advisories::ALL_BULK,
+        check::ALL_BULK,
         documents::ALL_BULK,
         events::ALL_BULK,
         facts::ALL_BULK,
@@ -79,5 +85,6 @@ pub fn all() -> Vec<(&'static str, Statement)> {
     let fixed = fixed.into_iter().flatten().map(|(name, text)| (*name, Statement::Fixed(text)));
     let bulk = bulk.into_iter().flatten().map(|(name, bulk)| (*name, Statement::Bulk(*bulk)));
     let postgres_only = postgres_only::ALL.iter().map(|(name, text)| (*name, Statement::PostgresOnly(text)));
-    fixed.chain(bulk).chain(postgres_only).collect()
+    let sqlite_only = sqlite_only::ALL.iter().map(|(name, text)| (*name, Statement::SqliteOnly(text)));
+    fixed.chain(bulk).chain(postgres_only).chain(sqlite_only).collect()
 }

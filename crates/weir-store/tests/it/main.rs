@@ -12,6 +12,7 @@
 
 mod advisories;
 mod artifacts;
+mod check;
 mod crash;
 mod documents;
 mod facts;
@@ -47,6 +48,10 @@ macro_rules! store_suite {
                 other_bytes_are_an_event_once,
                 artifacts_are_listed_by_file_name,
                 what_is_absent_stays_apart_from_what_is_empty,
+            }
+            check {
+                pages_go_on_where_the_last_one_ended,
+                an_artifact_that_was_never_seen_in_an_index_is_a_contradiction,
             }
             crash {
                 what_was_acknowledged_survives_a_kill,

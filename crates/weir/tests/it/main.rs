@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod check;
 mod config;
 mod crash;
 mod decisions;
