@@ -1,0 +1,1 @@
+"""One file a measure; each has `run(bench)`, which gives a section."""
