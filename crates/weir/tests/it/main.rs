@@ -9,7 +9,6 @@
 mod access;
 mod check;
 mod config;
-mod crash;
 mod decisions;
 mod disk;
 mod encryption;
