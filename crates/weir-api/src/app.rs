@@ -12,7 +12,7 @@ use serde_json::json;
 use tracing::Instrument;
 use weir_core::Purl;
 use weir_gateway::documents::DocumentError;
-use weir_gateway::{Gateway, gateway::Failure};
+use weir_gateway::{Gateway, Stages, gateway::Failure};
 
 use crate::access::{Access, Caller, Denied};
 use crate::conditions::Conditions;
@@ -79,7 +79,7 @@ impl App {
                 let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 with(StatusCode::OK, content_type, self.gateway.metrics().render())
             }
-            "d" => self.decision(rest, &head, &caller).await,
+            "d" => self.decision(rest, &head).await,
             "api" => self.api(rest, &head, &caller).await,
             _ => self.gateway.handle(Request::from_parts(head, body), &caller.principal).await,
         }
@@ -97,7 +97,7 @@ impl App {
         response
     }
 
-    async fn decision(&self, id: &str, head: &Parts, caller: &Caller) -> Response {
+    async fn decision(&self, id: &str, head: &Parts) -> Response {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "a decision can only be read\n");
         }
@@ -111,8 +111,7 @@ impl App {
             }
             Ok(row) => {
                 let shown = row.map(|row| Shown::new(row, self.gateway.ecosystems()));
-                let readable = |shown: &Shown| caller.principal.stage.as_deref().is_none_or(|s| s == shown.stage());
-                match shown.filter(readable) {
+                match shown {
                     Some(shown) => {
                         let mut response = with(StatusCode::OK, form.content_type(), shown.render(form));
                         guard(&mut response);
@@ -139,9 +138,6 @@ impl App {
             return api_problem(StatusCode::BAD_REQUEST, "no purl", "name a release: ?purl=pkg:pypi/django@4.2.30");
         };
         let stage = parameter("stage").unwrap_or_else(|| String::from("dev"));
-        if caller.principal.stage.as_deref().is_some_and(|bound| bound != stage) {
-            return api_problem(StatusCode::FORBIDDEN, "not allowed", "this token may not read that stage");
-        }
         let purl = Purl::parse(&text).and_then(|purl| {
             let (ecosystem, package) = purl.package(self.gateway.ecosystems())?;
             Ok((ecosystem, package, purl.version))
@@ -150,7 +146,11 @@ impl App {
             Ok(parts) => parts,
             Err(error) => return api_problem(StatusCode::BAD_REQUEST, "bad purl", &error.to_string()),
         };
-        match self.gateway.explain(&stage, ecosystem, &package, version.as_deref()).await {
+        match self
+            .gateway
+            .explain(&Stages::new(&stage, caller.principal.stage.as_deref()), ecosystem, &package, version.as_deref())
+            .await
+        {
             Ok(explanation) => {
                 with(StatusCode::OK, "application/json", serde_json::to_string(&explanation).unwrap_or_default())
             }

@@ -7,6 +7,7 @@ use weir_core::{Ecosystem, PackageName};
 use weir_policy::Decision;
 
 use crate::gateway::{Failure, Gateway};
+use crate::judged::Stages;
 use crate::refusal;
 use crate::view::View;
 
@@ -24,15 +25,15 @@ pub struct Explanation {
 }
 
 impl Gateway {
-    /// Explains a release, or the newest final one if no version is named, in `stage`.
+    /// Explains a release, or the newest final one if no version is named, in `stages`.
     pub async fn explain(
         self: &Arc<Self>,
-        stage: &str,
+        stages: &Stages,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
         version: Option<&str>,
     ) -> Result<Explanation, Failure> {
-        let view = match self.view(stage, ecosystem, package).await {
+        let view = match self.view(stages, ecosystem, package).await {
             Ok(view) => view,
             Err(Failure::Refused(decision)) => return Ok(self.explanation(*decision, ecosystem, package)),
             Err(failure) => return Err(failure),
@@ -44,9 +45,9 @@ impl Gateway {
             None => newest(&view)
                 .ok_or_else(|| Failure::NotFound(format!("{} `{package}` has no release upstream", ecosystem.title)))?,
         };
-        let decision = view.release_decision(release).ok_or_else(|| Failure::NoStage(stage.to_owned()))?;
+        let decision = view.release_decision(release).ok_or_else(|| Failure::NoStage(stages.to_string()))?;
         self.record(&decision, ecosystem, package).await?;
-        Ok(self.explanation(decision, ecosystem, package))
+        Ok(self.explanation(view.told(decision, release), ecosystem, package))
     }
 
     /// Adds to a decision what a person does next.

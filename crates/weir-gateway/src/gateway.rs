@@ -15,6 +15,7 @@ use weir_upstream::{Flights, Upstream};
 
 use crate::cache::Lru;
 use crate::documents::{DocumentError, Documents, Lifetimes};
+use crate::judged::Stages;
 use crate::known::{Known, Stamp};
 use crate::learnt::Learnt;
 use crate::metrics::Metrics;
@@ -86,7 +87,7 @@ pub struct Parts {
 pub struct Principal {
     /// A token's name, or `anonymous`.
     pub name: String,
-    /// The one stage that a token may use, if it is bound.
+    /// The stage that a token is bound to, if it is: nothing is served that this stage refuses, whatever the address.
     pub stage: Option<String>,
 }
 
@@ -144,7 +145,7 @@ impl From<RouteError> for Failure {
 }
 
 type PackageKey = (&'static str, PackageName);
-type ViewKey = (String, &'static str, PackageName);
+type ViewKey = (Stages, &'static str, PackageName);
 /// What a decision is about: the view, the release's place in it, and the artifact's.
 type Place = (Arc<ViewKey>, usize, Option<usize>);
 
@@ -179,7 +180,7 @@ pub struct Gateway {
 /// One request on its way, with what its record will tell.
 struct Call<'a> {
     ecosystem: &'static Ecosystem,
-    stage: &'a str,
+    stages: Stages,
     base: String,
     headers: &'a HeaderMap,
     head: bool,

@@ -6,7 +6,8 @@
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
 //! | [`known`] | what is known about a package, whatever the stage? |
 //! | [`departed`] | what does upstream no longer list, and why would it be refused? |
-//! | [`view`] | what does one stage make of it, and what do its pages look like? |
+//! | [`judged`] | what does a stage make of it, and what if a token is bound to another? |
+//! | [`view`] | what do its pages look like then? |
 //! | [`learnt`] | what has Weir itself found out about artifacts since it started? |
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
 //! | [`admission`] | may these bytes leave? |
@@ -23,6 +24,7 @@ pub mod departed;
 pub mod documents;
 pub mod explain;
 pub mod gateway;
+pub mod judged;
 pub mod known;
 pub mod learnt;
 pub mod metrics;
@@ -33,3 +35,4 @@ pub mod transfer;
 pub mod view;
 
 pub use gateway::{Gateway, Parts, Principal, Settings};
+pub use judged::Stages;

@@ -8,8 +8,8 @@ use weir_policy::{Decision, Outcome};
 pub const MAX_LINE: usize = 200;
 
 /// The line for `decision`: rule and advisory, nearest allowed version, address. Cut from the middle, so that the rule
-/// and the address always stay.
-pub fn line(decision: &Decision, public_url: &str) -> String {
+/// and the address always stay. The stage is named where it is another than `asked`, the one in the client's address.
+pub fn line(decision: &Decision, asked: &str, public_url: &str) -> String {
     let address = address(decision, public_url);
     let head = decision
         .reasons
@@ -22,6 +22,9 @@ pub fn line(decision: &Decision, public_url: &str) -> String {
     let mut middle = String::new();
     if more > 1 {
         middle.push_str(&format!(" and {} more", more - 1));
+    }
+    if decision.stage != asked {
+        middle.push_str(&format!(" in the token's stage {}", decision.stage));
     }
     match &decision.nearest_allowed {
         Some(version) => middle.push_str(&format!("; nearest allowed {version}")),
@@ -59,21 +62,21 @@ pub fn address(decision: &Decision, public_url: &str) -> String {
 }
 
 /// The note that an index page carries for a refused or warned release.
-pub fn note(decision: &Decision, public_url: &str) -> Note {
+pub fn note(decision: &Decision, asked: &str, public_url: &str) -> Note {
     let worst = decision.reasons.iter().find(|reason| reason.waived.is_none());
     let rule = worst.map_or_else(|| String::from("policy"), |reason| reason.rule.clone());
     let text = match worst {
         Some(reason) if decision.effective <= Outcome::Warn => {
             fit(&format!("warning: {}", reason.line), "", &format!("; see {}", address(decision, public_url)))
         }
-        _ => line(decision, public_url),
+        _ => line(decision, asked, public_url),
     };
     Note { rule, text }
 }
 
 /// The refusal that `decision` is, before it takes a client's form. `install` is the command for the nearest allowed
 /// version.
-pub fn problem(decision: &Decision, public_url: &str, install: Option<&str>) -> Problem {
+pub fn problem(decision: &Decision, asked: &str, public_url: &str, install: Option<&str>) -> Problem {
     let address = address(decision, public_url);
     let subject = Purl::parse(&decision.purl).ok().map_or_else(
         || decision.purl.clone(),
@@ -100,7 +103,7 @@ pub fn problem(decision: &Decision, public_url: &str, install: Option<&str>) -> 
     detail.push_str(&format!("why: {address}\n"));
     Problem {
         status: 403,
-        line: line(decision, public_url),
+        line: line(decision, asked, public_url),
         title: format!("{word} by policy"),
         detail,
         decision: Some((decision.id.clone(), address)),

@@ -1,4 +1,4 @@
-//! What one stage makes of a package, and what its pages look like.
+//! What a request's stages make of a package, and what its pages look like.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -8,9 +8,10 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 use weir_core::registry::{Document, Form, InvalidDocument, Page, ServedArtifact, ServedRelease, Shown};
 use weir_core::{Digest, Timestamp};
-use weir_policy::{Decision, Judgement, Outcome, Policy, Stage};
+use weir_policy::{Decision, Outcome, Policy};
 use weir_store::IndexState;
 
+use crate::judged::{Judged, Stages};
 use crate::known::{Known, Stamp, documents, told_date};
 use crate::refusal;
 
@@ -20,19 +21,17 @@ const MAX_DETAILS: usize = 16;
 /// How far a clock may have gone back before a view that was judged later no longer counts, in milliseconds.
 const CLOCK_SLACK: i64 = 60_000;
 
-/// A package as one stage sees it.
+/// A package as a request's stages see it.
 #[derive(Debug)]
 pub struct View {
     /// What is known.
     pub known: Arc<Known>,
     /// The policy it was judged by.
     pub policy: Arc<Policy>,
-    /// The stage's name in that policy.
-    pub stage: String,
     /// Digest of the index state: of everything that the pages are made from.
     pub state: Digest,
     /// The judgement, releases parallel to the index.
-    pub judgement: Judgement,
+    pub judged: Judged,
     judged_at: Timestamp,
     public_url: String,
     served: OnceLock<Served>,
@@ -70,15 +69,20 @@ pub struct Made {
 }
 
 impl View {
-    /// Judges `known` by `stage` as of `at`. `None` if the policy has no such stage.
-    pub fn judge(known: Arc<Known>, policy: Arc<Policy>, stage: &str, public_url: &str, at: Timestamp) -> Option<Self> {
-        let judgement = weir_policy::judge(&policy, policy.stage(stage)?, &known.facts, at);
+    /// Judges `known` by `stages` as of `at`. `None` if the policy does not have them.
+    pub fn judge(
+        known: Arc<Known>,
+        policy: Arc<Policy>,
+        stages: &Stages,
+        public_url: &str,
+        at: Timestamp,
+    ) -> Option<Self> {
+        let judged = Judged::new(&policy, stages, &known.facts, at)?;
         let mut view = Self {
             known,
             policy,
-            stage: stage.to_owned(),
             state: Digest::from_bytes([0; 32]),
-            judgement,
+            judged,
             judged_at: at,
             public_url: public_url.to_owned(),
             served: OnceLock::new(),
@@ -95,8 +99,9 @@ impl View {
         // Those that were read: not always the current ones, if a current one cannot be read.
         let documents: Vec<_> = self.known.held.iter().map(|held| held.digest.to_string()).collect();
         let hidden = self.hidden();
+        let stage = self.judged.stages().to_string();
         let parts = [
-            self.stage.clone(),
+            stage.clone(),
             facts.ecosystem.id.to_owned(),
             facts.package.as_str().to_owned(),
             documents.join(","),
@@ -107,7 +112,7 @@ impl View {
         ];
         IndexState {
             digest: Digest::of(parts.join("\n").as_bytes()),
-            stage: self.stage.clone(),
+            stage,
             ecosystem: facts.ecosystem.id.to_owned(),
             package: facts.package.as_str().to_owned(),
             document: self.known.held.first().map_or(Digest::from_bytes([0; 32]), |held| held.digest),
@@ -129,16 +134,17 @@ impl View {
         self.known.stamp == *stamp
             && self.policy.digest() == policy.digest()
             && self.judged_at <= at.plus_millis(CLOCK_SLACK)
-            && self.judgement.changes_at.is_none_or(|changes_at| at < changes_at)
-    }
-
-    fn stage(&self) -> Option<&Stage> {
-        self.policy.stage(&self.stage)
+            && self.judged.together().changes_at.is_none_or(|changes_at| at < changes_at)
     }
 
     /// The decision on a release, or on one artifact of it.
     pub fn decision(&self, release: usize, artifact: Option<usize>) -> Option<Decision> {
-        Some(self.judgement.decision(&self.policy, self.stage()?, &self.known.facts, release, artifact))
+        self.judged.decision(&self.policy, &self.known.facts, release, artifact)
+    }
+
+    /// A decision as the asker is told of it: see [`Judged::told`].
+    pub fn told(&self, decision: Decision, release: usize) -> Decision {
+        self.judged.told(decision, &self.known.facts, release)
     }
 
     /// The decision on a release as a page names it: where a release is one file, that file's, so that page, file and
@@ -172,11 +178,11 @@ impl View {
     fn serve(&self, at: usize, named: &mut Vec<Named>) -> ServedRelease {
         let release = &self.known.index.releases[at];
         let facts = &self.known.facts.releases[at];
-        let judged = &self.judgement.releases[at];
+        let judged = &self.judged.together().releases[at];
         let mut note = |artifact| {
             let decision = self.decision(at, artifact)?;
             named.push(Named { id: decision.id.clone(), release: at, artifact });
-            Some(refusal::note(&decision, &self.public_url))
+            Some(refusal::note(&self.told(decision, at), self.judged.stages().address(), &self.public_url))
         };
         let artifacts: Vec<ServedArtifact> = release
             .artifacts
@@ -257,7 +263,7 @@ impl View {
     /// Digest over which artifacts are hidden: what an index state row tells.
     pub fn hidden(&self) -> Digest {
         let mut hidden = String::new();
-        for (release, judged) in self.known.index.releases.iter().zip(&self.judgement.releases) {
+        for (release, judged) in self.known.index.releases.iter().zip(&self.judged.together().releases) {
             for (artifact, judged) in release.artifacts.iter().zip(&judged.artifacts) {
                 if judged.effective > Outcome::Warn {
                     hidden.push_str(&artifact.file);
@@ -277,7 +283,7 @@ impl View {
             let artifacts: usize = served.releases.iter().map(|release| release.artifacts.len()).sum();
             served.releases.len() * 150 + artifacts * 150 + served.named.len() * 300
         });
-        2_000 + self.judgement.releases.len() * 400 + served + pages + self.known.weight()
+        2_000 + self.judged.weight() + served + pages + self.known.weight()
     }
 
     fn pages(&self) -> std::sync::MutexGuard<'_, HashMap<Form, Arc<Slot>>> {

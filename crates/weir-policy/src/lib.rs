@@ -15,6 +15,7 @@
 //! | `pattern` | which packages and versions are meant? |
 //! | [`rules`] | what does each rule say? One file a rule |
 //! | `judge`, `nearest` | what does it come to, and what may be taken instead? |
+//! | `together` | what do two stages come to, where both hold? |
 //! | `decision`, `inputs` | how is it told, recorded and enforced? |
 //! | `reference` | the reference page of rules |
 
@@ -32,6 +33,7 @@ mod reason;
 mod reference;
 pub mod rules;
 mod stage;
+mod together;
 mod waiver;
 
 pub use decision::{Decision, Permit, private_name};

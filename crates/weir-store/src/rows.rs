@@ -379,7 +379,7 @@ pub struct NewToken {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
-    /// The one stage that it is for.
+    /// The stage that it is bound to, if it is.
     pub stage: Option<String>,
     /// When it was made.
     pub created: Timestamp,
@@ -398,7 +398,7 @@ pub struct TokenRow {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
-    /// The one stage that it is for.
+    /// The stage that it is bound to, if it is.
     pub stage: Option<String>,
     /// When it was made.
     pub created: Timestamp,

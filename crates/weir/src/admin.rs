@@ -29,7 +29,7 @@ pub enum TokenCommand {
         /// What it may do.
         #[arg(long, default_value = "read", value_parser = ["read", "admin"])]
         scope: String,
-        /// The one stage it may use.
+        /// Bind it to a stage: nothing that this stage refuses is served for it, whatever stage an address names.
         #[arg(long)]
         stage: Option<String>,
         /// Days until it ends.

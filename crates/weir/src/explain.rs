@@ -128,7 +128,7 @@ async fn decide(
     let public_url =
         opened.config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", opened.config.server.listen));
     let gateway = opened.gateway(Arc::new(policy), &feeds, opened.blobs()?, public_url, !arguments.offline)?;
-    let explanation = gateway.explain(&arguments.stage, ecosystem, package, version).await?;
+    let explanation = gateway.explain(&arguments.stage.as_str().into(), ecosystem, package, version).await?;
     gateway.flush().await;
     Ok(serde_json::to_value(explanation)?)
 }

@@ -78,14 +78,22 @@ async fn a_token_with_another_secret_is_none() {
 }
 
 #[tokio::test]
-async fn a_token_of_one_stage_reads_nothing_of_another() {
+async fn a_token_of_one_stage_is_answered_by_the_stricter_of_two() {
     let app = app(true).await;
     let decision = format!("/d/{}", app.refused("example").await);
     let token = app.token("ci", Some("prod"), 1).await;
-    let ask = async |path: &str| app.ask("GET", path, &[("authorization", &token)], ELSEWHERE).await.status;
-    assert_eq!(ask("/prod/pypi/simple/example/").await, 200);
-    assert_eq!(ask(PAGE).await, 403);
-    assert_eq!(ask(&decision).await, 404, "that there is such a decision is not told either");
-    assert_eq!(ask("/api/v1/explain?purl=pkg:pypi/example&stage=prod").await, 200);
-    assert_eq!(ask("/api/v1/explain?purl=pkg:pypi/example&stage=dev").await, 403);
+    let ask = async |path: &str| app.ask("GET", path, &[("authorization", &token)], ELSEWHERE).await;
+    for path in ["/prod/pypi/simple/example/", PAGE] {
+        assert_eq!(ask(path).await.status, 200, "{path}");
+    }
+    // It may be refused by either stage, so it may read why in either.
+    assert_eq!(ask(&decision).await.status, 200);
+    for stage in ["dev", "prod"] {
+        let answer = ask(&format!("/api/v1/explain?purl=pkg:pypi/example&stage={stage}")).await.expect(200).json();
+        assert_eq!((&answer["stage"], &answer["effective"]), (&stage.into(), &"block".into()), "{stage}");
+    }
+    let gone = app.token("old", Some("qa"), 1).await;
+    assert_eq!(app.ask("GET", PAGE, &[("authorization", &gone)], ELSEWHERE).await.status, 403);
+    let path = "/api/v1/explain?purl=pkg:pypi/example&stage=dev";
+    assert_eq!(app.ask("GET", path, &[("authorization", &gone)], ELSEWHERE).await.status, 404);
 }

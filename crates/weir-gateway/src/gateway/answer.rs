@@ -11,6 +11,7 @@ use weir_store::RequestRow;
 
 use super::{Call, Failure, Gateway, Principal, truncated};
 use crate::documents::DocumentError;
+use crate::judged::Stages;
 use crate::requests::Account;
 use crate::transfer::TransferError;
 use crate::{refusal, respond};
@@ -30,9 +31,11 @@ impl Gateway {
             return plain(404, "there is nothing here; package addresses are /{stage}/{ecosystem}/…\n");
         };
         let is_stage = policy.stage(stage).is_some();
+        let stages = Stages::new(stage, principal.stage.as_deref());
+        let missing = stages.missing(&policy).map(str::to_owned);
         let mut call = Call {
             ecosystem,
-            stage,
+            stages,
             base: format!("{}/{stage}/{}", self.settings.public_url, ecosystem.id),
             headers: &head.headers,
             head: head.method == http::Method::HEAD,
@@ -56,12 +59,15 @@ impl Gateway {
                 duration_ms: 0,
             },
         };
-        let result = match principal.stage.as_deref() {
+        let result = match missing {
             _ if !is_stage => Err(Failure::no_stage(stage)),
-            Some(bound) if bound != stage => {
-                Err(Failure::Forbidden(format!("this token may only use stage `{}`", truncated(bound))))
+            Some(bound) => {
+                let bound = truncated(&bound);
+                let message =
+                    format!("this token is bound to stage `{bound}`, which the policy does not have any more");
+                Err(Failure::Forbidden(message))
             }
-            _ => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
+            None => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
         };
         let (mut response, outcome) = match result {
             Ok(mut response) => {
@@ -129,7 +135,8 @@ impl Gateway {
                 let package = PackageName::from_normalized(&call.record.package);
                 let nearest = decision.nearest_allowed.as_deref();
                 let install = nearest.map(|version| registry.install_command(&package, version));
-                let problem = refusal::problem(decision, &self.settings.public_url, install.as_deref());
+                let problem =
+                    refusal::problem(decision, call.stages.address(), &self.settings.public_url, install.as_deref());
                 call.record.decision = Some(decision.id.clone());
                 return (respond::problem(registry, &problem), failure.outcome());
             }
@@ -147,7 +154,7 @@ impl Gateway {
             Failure::Document(_) | Failure::Transfer(_) => (502, "upstream trouble"),
         };
         let message = if status == 500 {
-            tracing::error!(error = %failure, stage = call.stage, ecosystem = call.ecosystem.id, "internal error");
+            tracing::error!(error = %failure, stage = %call.stages, ecosystem = call.ecosystem.id, "internal error");
             String::from("internal error in Weir; its log tells the cause")
         } else {
             failure.to_string()

@@ -30,7 +30,7 @@ impl Gateway {
         part: Part,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let sight = self.sight(call.stage, call.ecosystem, package).await?;
+        let sight = self.sight(&call.stages, call.ecosystem, package).await?;
         call.stale = sight.stale;
         let view = sight.view;
         let place = match find(&view.known, which, part) {
@@ -50,7 +50,7 @@ impl Gateway {
         call.record.file = Some(artifact.file.clone());
         let (view, place) = match part != Part::Provenance && self.read_license(call, &view, place, &artifact).await {
             true => {
-                let view = self.view(call.stage, call.ecosystem, package).await?;
+                let view = self.view(&call.stages, call.ecosystem, package).await?;
                 let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
                 (view, place)
             }
@@ -86,7 +86,7 @@ impl Gateway {
         let transfer = self.fetch(call, view, place, &artifact).await?;
         let landed = transfer.end().await?;
         let package = view.known.facts.package.clone();
-        let view = self.view(call.stage, call.ecosystem, &package).await?;
+        let view = self.view(&call.stages, call.ecosystem, &package).await?;
         let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
         let decision = self.decide(call, &view, place).await?;
         match part {
@@ -119,7 +119,10 @@ impl Gateway {
             return failure;
         }
         call.record.decision = Some(decision.id.clone());
-        Failure::Refused(Box::new(decision))
+        Failure::Refused(Box::new(match release {
+            Some(release) => view.told(decision, release),
+            None => decision,
+        }))
     }
 
     /// The decision on one artifact, on record, or its refusal.
@@ -129,11 +132,12 @@ impl Gateway {
         view: &View,
         (release, artifact): (usize, usize),
     ) -> Result<Decision, Failure> {
-        let decision = view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(call.stage))?;
+        let decision =
+            view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
         self.record(&decision, call.ecosystem, &view.known.facts.package).await?;
         call.record.decision = Some(decision.id.clone());
         if decision.permit().is_none() {
-            return Err(Failure::Refused(Box::new(decision)));
+            return Err(Failure::Refused(Box::new(view.told(decision, release))));
         }
         Ok(decision)
     }
@@ -249,7 +253,7 @@ impl Gateway {
         landed: Landed,
     ) -> Result<(Decision, Landed), Failure> {
         let package = PackageName::from_normalized(&call.record.package);
-        let view = self.view(call.stage, call.ecosystem, &package).await?;
+        let view = self.view(&call.stages, call.ecosystem, &package).await?;
         let place = find(&view.known, &Which::File(file.to_owned()), Part::Whole)?;
         Ok((self.decide(call, &view, place).await?, landed))
     }
@@ -321,7 +325,7 @@ impl Gateway {
         let account = Account::new(self.requests.clone());
         let follower = Follower {
             gateway: Arc::clone(self),
-            stage: call.stage.to_owned(),
+            stages: call.stages.clone(),
             ecosystem: call.ecosystem,
             package: PackageName::from_normalized(&call.record.package),
             file: artifact.file.clone(),

@@ -72,9 +72,9 @@ impl Gateway {
             return Ok(Some(row));
         }
         let Some((key, release, artifact)) = self.named.get(id) else { return Ok(None) };
-        let (stage, ecosystem, package) = &*key;
+        let (stages, ecosystem, package) = &*key;
         let Some(ecosystem) = self.ecosystems.by_id(ecosystem) else { return Ok(None) };
-        let view = match self.view(stage, ecosystem, package).await {
+        let view = match self.view(stages, ecosystem, package).await {
             Ok(view) => view,
             // It has become private, or is gone, since the page was made.
             Err(Failure::Refused(_) | Failure::NoStage(_) | Failure::Document(_)) => return Ok(None),

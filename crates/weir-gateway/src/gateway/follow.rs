@@ -11,6 +11,7 @@ use weir_core::{Ecosystem, PackageName};
 
 use super::{Failure, Gateway, find};
 use crate::admission::{Admitted, Leading};
+use crate::judged::Stages;
 use crate::requests::Account;
 use crate::transfer::{Landed, Transfer, TransferError};
 
@@ -20,7 +21,7 @@ const CHUNK: usize = 128 * 1024;
 /// Follows a transfer through its spool file.
 pub(super) struct Follower {
     pub(super) gateway: Arc<Gateway>,
-    pub(super) stage: String,
+    pub(super) stages: Stages,
     pub(super) ecosystem: &'static Ecosystem,
     pub(super) package: PackageName,
     pub(super) file: String,
@@ -52,7 +53,7 @@ impl Follower {
             Failure::Refused(decision) => Some(decision.id.as_str()),
             _ => None,
         };
-        tracing::warn!(stage = self.stage, ecosystem = self.ecosystem.id, file = self.file, error = %failure,
+        tracing::warn!(stage = %self.stages, ecosystem = self.ecosystem.id, file = self.file, error = %failure,
             allowed_before = self.leading.decision(), "an artifact is cut off");
         self.account.failed(failure.outcome(), decision);
         std::io::Error::other(failure.to_string())
@@ -101,9 +102,10 @@ impl Follower {
     }
 
     async fn admit(&self, landed: Landed) -> Result<Admitted, Failure> {
-        let view = self.gateway.view(&self.stage, self.ecosystem, &self.package).await?;
+        let view = self.gateway.view(&self.stages, self.ecosystem, &self.package).await?;
         let (release, artifact) = find(&view.known, &Which::File(self.file.clone()), Part::Whole)?;
-        let decision = view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(&self.stage))?;
+        let decision =
+            view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(self.stages.address()))?;
         self.gateway.record(&decision, self.ecosystem, &self.package).await?;
         match decision.permit() {
             Some(permit) => Ok(Admitted::new(permit, landed.digest, landed.size)),

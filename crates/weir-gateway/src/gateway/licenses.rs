@@ -62,7 +62,8 @@ impl Gateway {
         else {
             return false;
         };
-        let is_asked = view.policy.stage(call.stage).is_some_and(|stage| stage.rules().any(|rule| rule == RULE));
+        let mut rules = call.stages.iter().filter_map(|stage| view.policy.stage(stage)).flat_map(|stage| stage.rules());
+        let is_asked = rules.any(|rule| rule == RULE);
         let is_known = release.license.is_some() || view.known.artifacts.contains_key(&artifact.file);
         if is_known || !is_asked || !self.settings.online {
             return false;

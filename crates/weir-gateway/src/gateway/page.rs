@@ -25,7 +25,7 @@ impl Gateway {
         form: &Form,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let sight = self.sight(call.stage, call.ecosystem, package).await?;
+        let sight = self.sight(&call.stages, call.ecosystem, package).await?;
         let view = &sight.view;
         call.stale = sight.stale;
         call.record.index_state = Some(view.state);
@@ -60,7 +60,7 @@ impl Gateway {
                 .await
                 .map_err(Failure::internal)?
                 .map_err(DocumentError::Invalid)?;
-            let key = (call.stage.to_owned(), call.ecosystem.id, view.known.facts.package.clone());
+            let key = (call.stages.clone(), call.ecosystem.id, view.known.facts.package.clone());
             self.remember_named(key, view);
             if let Some(page) = &made.page {
                 self.record_told(view, page).await;
@@ -84,7 +84,7 @@ impl Gateway {
     }
 
     fn reweigh(&self, call: &Call<'_>, view: &View) {
-        let key = (call.stage.to_owned(), call.ecosystem.id, view.known.facts.package.clone());
+        let key = (call.stages.clone(), call.ecosystem.id, view.known.facts.package.clone());
         self.views.reweigh(&key, view.weight());
     }
 
@@ -94,14 +94,14 @@ impl Gateway {
             .known
             .release(version)
             .ok_or_else(|| Failure::NotFound(format!("there is no release {}", truncated(version))))?;
-        let decision = view.release_decision(release).ok_or_else(|| Failure::no_stage(call.stage))?;
+        let decision = view.release_decision(release).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
         call.record.version = Some(version.to_owned());
         self.record(&decision, call.ecosystem, &view.known.facts.package).await?;
         call.record.decision = Some(decision.id.clone());
         if view.served().get(release).is_some_and(|served| served.refused.is_none()) {
             return Ok(());
         }
-        Err(Failure::Refused(Box::new(decision)))
+        Err(Failure::Refused(Box::new(view.told(decision, release))))
     }
 
     pub(super) async fn names(&self, ecosystem: &'static Ecosystem, form: &Form) -> Result<Response, Failure> {
@@ -140,13 +140,14 @@ impl Gateway {
     /// A search tells upstream what is searched for: no word of it may be a private name.
     async fn keep_private(&self, call: &mut Call<'_>, path: &str) -> Result<(), Failure> {
         let policy = self.policy.load_full();
-        let rules = policy.stage(call.stage).ok_or_else(|| Failure::no_stage(call.stage))?;
+        let rules: Vec<_> = call.stages.iter().filter_map(|stage| policy.stage(stage)).collect();
         let query = path.split_once('?').map_or("", |(_, query)| query).replace('+', " ");
         let text = percent_encoding::percent_decode_str(&query).decode_utf8_lossy();
         let separates = |c: char| !(c.is_alphanumeric() || "@/._~-".contains(c));
         for word in text.split(separates).filter(|word| !word.is_empty()) {
             let Ok(package) = call.ecosystem.names.parse(word) else { continue };
-            if let Some(decision) = weir_policy::private_name(rules, call.ecosystem, &package) {
+            let private = |rules: &&_| weir_policy::private_name(rules, call.ecosystem, &package);
+            if let Some(decision) = rules.iter().find_map(private) {
                 call.record.package = package.as_str().to_owned();
                 self.record(&decision, call.ecosystem, &package).await?;
                 return Err(Failure::Refused(Box::new(decision)));

@@ -12,6 +12,7 @@ use weir_policy::Policy;
 use super::{Failure, Gateway, PackageKey, ViewKey};
 use crate::departed;
 use crate::documents::{DocumentError, Held};
+use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
 use crate::view::View;
 
@@ -27,27 +28,29 @@ pub(super) struct Sight {
 }
 
 impl Gateway {
-    /// A package as `stage` sees it now. A private name is refused here, before upstream could be asked.
+    /// A package as `stages` see it now. A private name is refused here, before upstream could be asked.
     pub async fn view(
         self: &Arc<Self>,
-        stage: &str,
+        stages: &Stages,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Arc<View>, Failure> {
-        self.sight(stage, ecosystem, package).await.map(|sight| sight.view)
+        self.sight(stages, ecosystem, package).await.map(|sight| sight.view)
     }
 
     pub(super) async fn sight(
         self: &Arc<Self>,
-        stage: &str,
+        stages: &Stages,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Sight, Failure> {
         let policy = self.policy.load_full();
-        let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
-        if let Some(decision) = weir_policy::private_name(rules, ecosystem, package) {
-            self.record(&decision, ecosystem, package).await?;
-            return Err(Failure::Refused(Box::new(decision)));
+        for stage in stages.iter() {
+            let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
+            if let Some(decision) = weir_policy::private_name(rules, ecosystem, package) {
+                self.record(&decision, ecosystem, package).await?;
+                return Err(Failure::Refused(Box::new(decision)));
+            }
         }
         let advisories = self.advisories.load_full();
         let held = match self.held(ecosystem, package).await {
@@ -63,7 +66,7 @@ impl Gateway {
             advisories: advisories.digest(),
             learnt: self.learnt.of(&package_key),
         };
-        let key = (stage.to_owned(), ecosystem.id, package.clone());
+        let key = (stages.clone(), ecosystem.id, package.clone());
         if let Some(view) = self.views.get(&key)
             && view.holds(&stamp, &policy, self.clock.now())
         {
@@ -199,7 +202,7 @@ impl Gateway {
             let (facts, rules) = (Arc::clone(&known), Arc::clone(&policy));
             let judge = || async move { this.judge(key, facts, rules).await };
             let view = self.judging.run(flight.clone(), judge).await.map_err(Failure::internal)?;
-            view.ok_or_else(|| Failure::no_stage(&flight.0.0))
+            view.ok_or_else(|| Failure::no_stage(flight.0.0.address()))
         };
         let view = judged().await?;
         if view.judged_at() >= asked || view.holds(&flight.1, &policy, asked) {
@@ -211,8 +214,8 @@ impl Gateway {
 
     async fn judge(self: Arc<Self>, key: ViewKey, known: Arc<Known>, policy: Arc<Policy>) -> Option<Arc<View>> {
         let now = self.clock.now();
-        let (stage, public_url) = (key.0.clone(), self.settings.public_url.clone());
-        let judged = tokio::task::spawn_blocking(move || View::judge(known, policy, &stage, &public_url, now)).await;
+        let (stages, public_url) = (key.0.clone(), self.settings.public_url.clone());
+        let judged = tokio::task::spawn_blocking(move || View::judge(known, policy, &stages, &public_url, now)).await;
         let view = Arc::new(judged.ok()??);
         self.views.insert(key, Arc::clone(&view), view.weight());
         self.record_index_state(&view, now).await;

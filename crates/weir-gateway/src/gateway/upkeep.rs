@@ -8,6 +8,7 @@ use weir_core::{Ecosystem, PackageName, Timestamp};
 use weir_policy::Policy;
 
 use super::{Failure, Gateway};
+use crate::judged::Stages;
 
 /// Names that are read from the store at once.
 const NAMES_AT_ONCE: u32 = 1_000;
@@ -73,7 +74,7 @@ impl Gateway {
     ) -> Option<BTreeSet<usize>> {
         // Facts are the same in every stage; a stage in which the name is private has none.
         for stage in policy.stages() {
-            if let Ok(view) = self.view(&stage.name, ecosystem, package).await {
+            if let Ok(view) = self.view(&Stages::from(stage.name.as_str()), ecosystem, package).await {
                 let unused = weir_policy::unused_waivers(policy, [&view.known.facts], self.clock.now());
                 return Some(unused.into_iter().collect());
             }

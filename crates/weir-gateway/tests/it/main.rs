@@ -13,5 +13,6 @@ mod pages;
 mod pass;
 mod policy;
 mod spellings;
+mod stages;
 mod streaming;
 mod upstream;

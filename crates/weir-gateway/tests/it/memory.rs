@@ -118,7 +118,7 @@ async fn one_id_is_in_page_phrase_header_body_store_and_explanation() {
         let body: Value = serde_json::from_str(&row.body).unwrap();
         assert_eq!(body["id"], decision);
         let package = PackageName::from_normalized("example");
-        let explained = gate.gateway.explain("dev", ecosystem(id), &package, Some(version)).await.unwrap();
+        let explained = gate.gateway.explain(&"dev".into(), ecosystem(id), &package, Some(version)).await.unwrap();
         assert_eq!(explained.decision.id, decision, "{id}");
         assert!(explained.address.ends_with(&decision));
         let rows = gate.records(|row| row.decision.as_deref() == Some(&decision)).await;

@@ -107,14 +107,30 @@ async fn the_token_of_the_first_start_works_and_is_kept_as_a_hash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_of_one_stage_opens_no_other() {
+async fn addresses_locked_at_dev_are_judged_by_prod_too_where_the_token_says_prod() {
     let place = Place::with_an_advisory().await;
-    let token = format!("Bearer {}", create(&place, &["ci", "--stage", "prod"]));
+    place.policy("[stage.dev]\n[stage.prod]\nvulnerability = { block-cvss = 9.0 }\n");
+    let (any, prod) = (create(&place, &["dev"]), create(&place, &["ci", "--stage", "prod"]));
     let server = beyond_loopback(&place);
-    server.ask("GET", "/prod/pypi/simple/example/", &[("Authorization", &token)]).expect(200);
-    let answer = server.ask("GET", PAGE, &[("Authorization", &token)]).expect(403);
-    assert!(answer.text().contains("prod"), "{}", answer.text());
-    server.ask("GET", "/dev/npm/example", &[("Authorization", &token)]).expect(403);
+    let ask = |path: &str, token: &str| server.ask("GET", path, &[("Authorization", &format!("Bearer {token}"))]);
+    let at = |version: &str| format!("/dev/pypi/files/example/example-{version}-py3-none-any.whl");
+    ask(&at("1.0.0"), &any).expect(200);
+    // The lock file says /dev/; the machine that installs from it says prod.
+    let refused = ask(&at("1.0.0"), &prod).expect(403);
+    assert!(
+        refused.phrase.contains("PYSEC-2026-1") && refused.phrase.contains("in the token's stage prod"),
+        "{}",
+        refused.phrase
+    );
+    let id = refused.header("weir-decision").to_owned();
+    assert_eq!(
+        ask("/prod/pypi/files/example/example-1.0.0-py3-none-any.whl", &any).expect(403).header("weir-decision"),
+        id
+    );
+    let why = ask(&format!("/d/{id}"), &prod).expect(200);
+    assert!(why.text().contains("stage prod"), "{}", why.text());
+    ask(&at("1.1.0"), &prod).expect(200);
+    ask("/prod/pypi/simple/example/", &prod).expect(200);
     let ran = place.weir(["admin", "token", "create", "ci", "--stage", "qa"]).expect(2);
     ran.tells(&["no stage `qa`", "dev, prod"]);
 }
