@@ -72,6 +72,10 @@ pub struct ReleaseFacts {
     pub deprecated: Option<String>,
     /// The licence it declares; `None` while nobody has looked (not: "has none", which is an empty text).
     pub license: Option<License>,
+    /// Who published it and what installing it runs, as its registry's index says.
+    pub origin: Origin,
+    /// The stages in which this Weir has served it, by a decision that allowed it; sorted.
+    pub served: Vec<Arc<str>>,
     /// Vulnerabilities, malware reports and health notices whose ranges contain this version, each cluster once.
     pub vulnerabilities: Vec<Arc<Vulnerability>>,
     /// Its artifacts, in the order of the upstream document.
@@ -98,8 +102,51 @@ pub struct ArtifactFacts {
     pub first_seen: Timestamp,
     /// SHA-256 as upstream states it, or as Weir found it where upstream states none.
     pub sha256: Option<Digest>,
+    /// The index names attestations of where it was built (PEP 740, npm). Not that anyone has verified them.
+    pub attested: bool,
     /// What Weir found wrong with its bytes.
     pub findings: Vec<Finding>,
+}
+
+/// Who published a release and what installing it runs, as its registry's index says: claims, good for comparing releases.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// Whether installing it runs code of its own.
+    pub install: Install,
+    /// The account that published it; `None` where this kind of index does not say.
+    pub publisher: Option<Arc<Publisher>>,
+    /// The accounts that could publish the package when this release was; `None` where this kind of index does not say.
+    pub owners: Option<Arc<[Box<str>]>>,
+}
+
+/// The account that published a release.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publisher {
+    /// Its name at the registry.
+    pub name: Box<str>,
+    /// Published from a build that the package's owners had named to the registry, without a person's credentials.
+    pub trusted: bool,
+}
+
+/// Whether installing a release runs code of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Install {
+    /// This kind of index does not say.
+    #[default]
+    Unknown,
+    /// Nothing runs.
+    Nothing,
+    /// These run, in the order in which they do; at least one.
+    Runs(Arc<[Script]>),
+}
+
+/// A script that runs when a release is installed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Script {
+    /// Its name: `postinstall`.
+    pub name: Box<str>,
+    /// What it runs, possibly cut; empty where the index says only that there is one.
+    pub command: Box<str>,
 }
 
 /// Something wrong with an artifact's bytes, whatever policy says of it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::StatedDigests;
 use crate::ecosystem::PackageName;
-use crate::facts::{Finding, ProjectStatus, Vulnerability};
+use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
 use crate::{Digest, Timestamp};
 
 /// What an ecosystem's registry can do. All methods are pure.
@@ -277,6 +277,8 @@ pub struct Release {
     pub deprecated: Option<String>,
     /// The licence that the index states; `None` where this kind of index states none.
     pub license: Option<String>,
+    /// Who published it and what installing it runs.
+    pub origin: Origin,
     /// Its files, in the document's order. None for a release that upstream no longer lists and advisories still name:
     /// the gate adds those that it knows of, so that their refusal can be told.
     pub artifacts: Vec<Artifact>,
@@ -301,6 +303,8 @@ pub struct Artifact {
     pub metadata: Option<(String, Option<Digest>)>,
     /// Address of its attestations.
     pub provenance: Option<String>,
+    /// The index names attestations for it, whether or not Weir can read their address.
+    pub attested: bool,
 }
 
 /// A page to be rendered.

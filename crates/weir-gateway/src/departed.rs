@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use weir_advisory::{Index as Advisories, PackageAdvisories};
-use weir_core::facts::{Kind, PackageFacts, ReleaseFacts};
+use weir_core::facts::{Kind, Origin, PackageFacts, ReleaseFacts};
 use weir_core::registry::{Index, Release};
 use weir_core::{Ecosystem, PackageName, Timestamp};
 
@@ -69,6 +69,8 @@ fn facts_of(ecosystem: &'static Ecosystem, version: &str, matcher: &PackageAdvis
         yanked: Some(YANKED.to_owned()),
         deprecated: None,
         license: None,
+        origin: Origin::default(),
+        served: Vec::new(),
         vulnerabilities,
         artifacts: Vec::new(),
         key,

@@ -179,6 +179,8 @@ pub fn facts(
                 yanked: release.yanked.clone(),
                 deprecated: release.deprecated.clone(),
                 license: license(ecosystem, release, artifacts, licenses),
+                origin: release.origin.clone(),
+                served: Vec::new(),
                 vulnerabilities,
                 artifacts: release
                     .artifacts
@@ -191,6 +193,7 @@ pub fn facts(
                             published: artifact.published,
                             first_seen: seen.map_or(*first_seen, |seen| seen.first_seen),
                             sha256: artifact.digests.sha256.or(row.map(|row| row.sha256)),
+                            attested: artifact.attested,
                             findings: findings(seen.and_then(|seen| seen.changed.as_deref()), row),
                         }
                     })

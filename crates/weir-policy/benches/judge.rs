@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use weir_core::facts::{ArtifactFacts, FeedState, Kind, License, PackageFacts, ReleaseFacts, Vulnerability};
+use weir_core::facts::{ArtifactFacts, FeedState, Kind, License, Origin, PackageFacts, ReleaseFacts, Vulnerability};
 use weir_core::{Digest, Ecosystems, Severity, Timestamp};
 use weir_policy::{Policy, judge};
 
@@ -84,6 +84,8 @@ fn package(affected: usize) -> PackageFacts {
                     text: String::from("Apache-2.0 OR MIT"),
                     source: format!("METADATA {version}"),
                 }),
+                origin: Origin::default(),
+                served: Vec::new(),
                 vulnerabilities: match affected {
                     0 => Vec::new(),
                     every if index % every == 0 => vulnerabilities.clone(),
@@ -95,6 +97,7 @@ fn package(affected: usize) -> PackageFacts {
                         published: Some(date),
                         first_seen: date,
                         sha256: Some(Digest::of(version.as_bytes())),
+                        attested: false,
                         findings: Vec::new(),
                     })
                     .collect(),

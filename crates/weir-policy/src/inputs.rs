@@ -7,7 +7,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use weir_core::facts::{ArtifactFacts, PackageFacts, ReleaseFacts};
+use weir_core::facts::{ArtifactFacts, Install, PackageFacts, ReleaseFacts};
 use weir_core::{Digest, Timestamp};
 
 use crate::judge::Age;
@@ -78,6 +78,17 @@ pub(crate) fn inputs(subject: &Subject<'_>, known: Option<&Known<'_>>) -> Inputs
             }
             out.raw(",\"assessed\":");
             out.raw(if known.assessed { "true" } else { "false" });
+            let compared: Vec<_> = known.reasons.iter().filter(|reason| reason.compared).collect();
+            if !compared.is_empty() {
+                out.raw(",\"compared\":");
+                out.list(&compared, |out, reason| {
+                    out.raw("{\"facts\":");
+                    out.value(&reason.facts);
+                    out.raw(",\"rule\":");
+                    out.text(&reason.rule);
+                    out.raw("}");
+                });
+            }
             out.raw(",\"facts\":");
             out.facts(known);
         }
@@ -175,6 +186,27 @@ impl Writer {
         self.0.push('}');
     }
 
+    /// Any value, the keys of objects in byte order.
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => self.list(items, Self::value),
+            Value::Object(entries) => {
+                let mut entries: Vec<_> = entries.iter().collect();
+                entries.sort_by_key(|(key, _)| key.as_bytes());
+                self.raw("{");
+                for (index, (key, value)) in entries.into_iter().enumerate() {
+                    self.raw(if index == 0 { "" } else { "," });
+                    self.text(key);
+                    self.raw(":");
+                    self.value(value);
+                }
+                self.raw("}");
+            }
+            Value::String(text) => self.text(text),
+            other => self.raw(&other.to_string()),
+        }
+    }
+
     fn age(&mut self, age: &Age) {
         match age {
             Age::Unasked => self.raw("null"),
@@ -207,6 +239,14 @@ impl Writer {
         self.optional(release.deprecated.as_deref());
         self.raw(",\"first_seen\":");
         self.first_seen(release.published, release.first_seen);
+        self.raw(",\"install\":");
+        match &release.origin.install {
+            Install::Unknown => self.raw("null"),
+            Install::Nothing => self.raw("[]"),
+            Install::Runs(scripts) => self.list(scripts, |out, script| {
+                out.strings(&[("command", Some(&script.command)), ("name", Some(&script.name))]);
+            }),
+        }
         self.raw(",\"license\":");
         match &release.license {
             Some(license) => self.strings(&[("source", Some(&license.source)), ("text", Some(&license.text))]),
@@ -214,6 +254,15 @@ impl Writer {
         }
         self.raw(",\"published\":");
         self.moment(release.published);
+        self.raw(",\"publisher\":");
+        match &release.origin.publisher {
+            Some(publisher) => {
+                self.raw("{\"name\":");
+                self.text(&publisher.name);
+                self.raw(if publisher.trusted { ",\"trusted\":true}" } else { ",\"trusted\":false}" });
+            }
+            None => self.raw("null"),
+        }
         self.raw(",\"status\":");
         match &known.facts.status {
             Some(status) => self.strings(&[("reason", status.reason.as_deref()), ("status", Some(&status.status))]),
@@ -230,7 +279,8 @@ impl Writer {
     }
 
     fn artifact(&mut self, artifact: &ArtifactFacts) {
-        self.raw("{\"file\":");
+        self.raw(if artifact.attested { "{\"attested\":true" } else { "{\"attested\":false" });
+        self.raw(",\"file\":");
         self.text(&artifact.file);
         self.raw(",\"findings\":");
         self.list(&artifact.findings, |out, finding| {

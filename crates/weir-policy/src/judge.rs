@@ -153,6 +153,9 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
         waive(&waivers, release, &mut judged, &mut draft.changes_at);
         draft.releases.push(judged);
     }
+    for at in evaluators.iter().filter_map(|evaluator| evaluator.changes_at()) {
+        draft.changes_at(at);
+    }
     drop(evaluators);
     for check in &stage.checks {
         check.last(context, &mut draft);

@@ -20,6 +20,7 @@
 //! | `reference` | the reference page of rules |
 
 mod decision;
+mod history;
 mod inputs;
 mod judge;
 mod mistake;

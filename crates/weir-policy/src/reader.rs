@@ -129,14 +129,23 @@ impl<'a> Reader<'a> {
 
     /// A whole number of days from `least` to `most`.
     pub fn days(&mut self, raw: &Raw, least: i64, most: i64) -> Option<i64> {
+        self.whole(raw, " of days", least, most)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub fn count(&mut self, raw: &Raw, least: i64, most: i64) -> Option<i64> {
+        self.whole(raw, "", least, most)
+    }
+
+    fn whole(&mut self, raw: &Raw, of: &str, least: i64, most: i64) -> Option<i64> {
         match raw.value {
-            Value::Integer(days) if (least..=most).contains(&days) => Some(days),
-            Value::Integer(days) => {
-                self.mistake(&raw.span, format!("`{days}` is not a number of days from {least} to {most}"), None);
+            Value::Integer(number) if (least..=most).contains(&number) => Some(number),
+            Value::Integer(number) => {
+                self.mistake(&raw.span, format!("`{number}` is not a number{of} from {least} to {most}"), None);
                 None
             }
             _ => {
-                self.expected(raw, &format!("a whole number of days from {least} to {most}"));
+                self.expected(raw, &format!("a whole number{of} from {least} to {most}"));
                 None
             }
         }

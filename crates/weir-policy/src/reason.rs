@@ -42,6 +42,9 @@ pub struct Reason {
     /// Counts in observe mode too.
     #[serde(skip)]
     pub(crate) always: bool,
+    /// It comes of a comparison with other releases or other packages: its facts are inputs of the decision.
+    #[serde(skip)]
+    pub(crate) compared: bool,
     /// For what waits: until when.
     #[serde(skip)]
     pub(crate) until: Option<Timestamp>,
@@ -112,6 +115,7 @@ impl Reason {
             waived: None,
             advisory: None,
             always: false,
+            compared: false,
             until: None,
         }
     }
@@ -124,6 +128,12 @@ impl Reason {
     /// Makes it count in observe mode too.
     pub(crate) fn always(mut self) -> Self {
         self.always = true;
+        self
+    }
+
+    /// Makes its facts inputs of the decision.
+    pub(crate) fn compared(mut self) -> Self {
+        self.compared = true;
         self
     }
 

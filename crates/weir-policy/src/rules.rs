@@ -18,17 +18,20 @@ use crate::stage::Stage;
 pub mod allow_only;
 pub mod denied;
 pub mod deprecated;
+pub mod install_script;
 pub mod integrity;
 pub mod license;
-
 pub mod malware;
 pub mod minimum_age;
 pub mod private_name;
+pub mod provenance_lost;
+pub mod publisher_changed;
 pub mod unmaintained;
 pub mod vulnerability;
 pub mod yanked;
 
-/// Every rule, in the order of the reference page. `minimum-age` is last: it looks at what the others say.
+/// Every rule, in the order of the reference page. `minimum-age` looks at what those before it say, and
+/// `publisher-changed` at what that exempts.
 pub static RULES: &[&dyn Rule] = &[
     &integrity::Integrity,
     &malware::Malware,
@@ -36,11 +39,14 @@ pub static RULES: &[&dyn Rule] = &[
     &private_name::PrivateName,
     &denied::Denied,
     &allow_only::AllowOnly,
+    &install_script::InstallScript,
+    &provenance_lost::ProvenanceLost,
     &license::License,
     &yanked::Yanked,
     &deprecated::Deprecated,
     &unmaintained::Unmaintained,
     &minimum_age::MinimumAge,
+    &publisher_changed::PublisherChanged,
 ];
 
 /// A key of a rule.
@@ -115,6 +121,11 @@ pub trait Evaluate<'a> {
     /// What it says of one artifact.
     fn artifact(&mut self, artifact: &'a ArtifactFacts, say: &mut dyn FnMut(Arc<Reason>)) {
         let _ = (artifact, say);
+    }
+
+    /// The next moment at which time alone changes what it says.
+    fn changes_at(&self) -> Option<Timestamp> {
+        None
     }
 }
 

@@ -11,6 +11,7 @@ use weir_core::digest::{StatedDigests, unhex};
 use weir_core::registry::{Artifact, Document, Index, InvalidDocument, Release};
 
 use crate::json::{self, Object};
+use crate::origin::Origins;
 use crate::packument::{Manifest, Packument, invalid};
 
 /// Longest licence or deprecation text that is kept, in characters.
@@ -26,6 +27,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
     let base =
         Url::parse(address).map_err(|error| invalid(address, format!("its address is not absolute: {error}")))?;
     let dates = packument.dates();
+    let mut origins = Origins::default();
     let releases = packument.versions.iter().map(|manifest| {
         let published = dates.get(manifest.version.as_ref()).copied();
         let artifact = artifact(manifest, &base).map(|artifact| Artifact { published, ..artifact });
@@ -35,6 +37,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
             yanked: None,
             deprecated: deprecated(&manifest.fields),
             license: Some(license(&manifest.fields)),
+            origin: origins.of(&manifest.fields),
             artifacts: artifact.into_iter().collect(),
         }
     });
@@ -45,11 +48,11 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
 fn artifact(manifest: &Manifest<'_>, base: &Url) -> Option<Artifact> {
     let dist = &manifest.dist;
     let url = address(base, &dist.text("tarball")?)?;
-    let provenance = dist
-        .object("attestations")
-        .and_then(|attestations| attestations.text("url"))
-        .and_then(|url| address(base, &url));
-    Some(Artifact { file: manifest.file.clone(), url, digests: digests(dist), provenance, ..Artifact::default() })
+    let attestations = dist.object("attestations");
+    let attested = attestations.is_some();
+    let provenance = attestations.and_then(|attestations| attestations.text("url")).and_then(|url| address(base, &url));
+    let digests = digests(dist);
+    Some(Artifact { file: manifest.file.clone(), url, digests, provenance, attested, ..Artifact::default() })
 }
 
 fn address(base: &Url, text: &str) -> Option<String> {

@@ -7,6 +7,7 @@ mod grammar;
 mod index;
 mod json;
 pub mod name;
+mod origin;
 mod packument;
 mod protocol;
 pub mod range;

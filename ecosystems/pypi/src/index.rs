@@ -226,6 +226,7 @@ impl ListedFile<'_> {
             published: self.published(),
             yanked: self.yanked.clone().map(Cow::into_owned),
             metadata,
+            attested: self.provenance.is_some(),
             provenance,
             url: String::from(url),
         })

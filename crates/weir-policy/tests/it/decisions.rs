@@ -18,7 +18,7 @@ fn a_decision_tells_all_that_explain_shows() {
     let decision = decide(&policy, DJANGO, "2026-10-01", 0, Some(0));
     expect![[r#"
         {
-          "id": "we6yjg4dfoorbkht",
+          "id": "hy4l5y6mzpmcjn2j",
           "purl": "pkg:pypi/django@4.2.24",
           "file": "django-4.2.24.tar.gz",
           "stage": "prod",
@@ -53,7 +53,7 @@ fn a_decision_tells_all_that_explain_shows() {
           ],
           "nearest_allowed": "4.2.30",
           "policy": "a863553a1ffcdad48feedbd5de2565ca1f76f0467aa734b1c829148b4aebd099",
-          "inputs": {"age":null,"assessed":true,"facts":{"artifacts":[{"file":"django-4.2.24.tar.gz","findings":[],"first_seen":null,"published":"2026-01-01T00:00:00Z","sha256":"30d56ed7d0ec209aacfd893c357482d6d418244ab832a809f314137cf144607c"}],"changed_bytes":false,"deprecated":null,"first_seen":null,"license":null,"published":"2026-01-01T00:00:00Z","status":null,"vulnerabilities":["4656e6278937b15a1ccb468e88d09b75cfcd3f713c946db0653770ac846d5cab"],"yanked":null},"file":"django-4.2.24.tar.gz","policy":"a863553a1ffcdad48feedbd5de2565ca1f76f0467aa734b1c829148b4aebd099","purl":"pkg:pypi/django@4.2.24","stage":"prod","waivers":[]}
+          "inputs": {"age":null,"assessed":true,"facts":{"artifacts":[{"attested":false,"file":"django-4.2.24.tar.gz","findings":[],"first_seen":null,"published":"2026-01-01T00:00:00Z","sha256":"30d56ed7d0ec209aacfd893c357482d6d418244ab832a809f314137cf144607c"}],"changed_bytes":false,"deprecated":null,"first_seen":null,"install":null,"license":null,"published":"2026-01-01T00:00:00Z","publisher":null,"status":null,"vulnerabilities":["4656e6278937b15a1ccb468e88d09b75cfcd3f713c946db0653770ac846d5cab"],"yanked":null},"file":"django-4.2.24.tar.gz","policy":"a863553a1ffcdad48feedbd5de2565ca1f76f0467aa734b1c829148b4aebd099","purl":"pkg:pypi/django@4.2.24","stage":"prod","waivers":[]}
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&decision).unwrap());
 }

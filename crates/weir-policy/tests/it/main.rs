@@ -4,6 +4,7 @@
 
 mod decisions;
 mod fixes;
+mod history;
 mod licenses;
 mod policy_text;
 mod properties;

@@ -16,7 +16,18 @@ fn the_default_policy_is_valid_and_reads_as_documented() {
     let stages: Vec<_> = policy.stages().map(|stage| (stage.name.as_str(), stage.mode, stage.unassessed)).collect();
     assert_eq!(stages, [("dev", Mode::Enforce, Outcome::Warn), ("prod", Mode::Enforce, Outcome::Quarantine)]);
     let rules: Vec<_> = stage(&policy).rules().collect();
-    assert_eq!(rules, ["integrity", "malware", "vulnerability", "minimum-age"]);
+    assert_eq!(
+        rules,
+        [
+            "integrity",
+            "malware",
+            "vulnerability",
+            "install-script",
+            "provenance-lost",
+            "minimum-age",
+            "publisher-changed"
+        ]
+    );
     assert_eq!(policy.text(), Policy::default_text());
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use expect_test::Expect;
 use weir_core::facts::{
-    ArtifactFacts, FeedState, Finding, Kind, License, PackageFacts, ProjectStatus, ReleaseFacts, Vulnerability,
+    ArtifactFacts, FeedState, Finding, Install, Kind, License, Origin, PackageFacts, ProjectStatus, Publisher,
+    ReleaseFacts, Script, Vulnerability,
 };
 use weir_core::{Digest, Ecosystems, Severity, Timestamp};
 use weir_policy::{Judgement, Policy, Stage, judge};
@@ -20,7 +21,9 @@ pub fn at(text: &str) -> Timestamp {
 
 /// Reads facts: a line `ecosystem name`, then one release a line: version, date or `-`, and any of
 /// `ID(9.8)`, `ID(?)`, `ID(9.8,kev,epss=0.5,fixed=2.0,aka=CVE-1)`, `ID(malware)`, `ID(unmaintained)`, `yanked=WHY`,
-/// `deprecated=WHY`, `license=TEXT`, `file=NAME@DATE`, `finding=FILE:CODE`; `_` in words is a space. Further first lines:
+/// `deprecated=WHY`, `license=TEXT`, `file=NAME@DATE`, `finding=FILE:CODE`, `runs=NAME:COMMAND` (`runs=nothing`),
+/// `by=ACCOUNT` (`by=ACCOUNT!` is a trusted publisher), `owners=A,B`, `attested=all` (`attested=FILE`), `served=STAGE`; `_`
+/// in words is a space. Further first lines:
 /// `feed DATE|never`, `status WORD`.
 pub fn facts(text: &str) -> PackageFacts {
     let mut lines = text.trim().lines().map(str::trim);
@@ -63,9 +66,12 @@ fn release(
         yanked: None,
         deprecated: None,
         license: None,
+        origin: Origin::default(),
+        served: Vec::new(),
         vulnerabilities: Vec::new(),
         artifacts: Vec::new(),
     };
+    let mut attested: Vec<String> = Vec::new();
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((&word, ""));
         match key {
@@ -78,6 +84,24 @@ fn release(
                 let (file, date) = value.split_once('@').unwrap();
                 release.artifacts.push(artifact(file, Timestamp::parse(date)));
             }
+            "runs" if value == "nothing" => release.origin.install = Install::Nothing,
+            "runs" => {
+                let (name, command) = value.split_once(':').unwrap_or((value, ""));
+                let script = Script { name: name.into(), command: command.into() };
+                let before = match &release.origin.install {
+                    Install::Runs(scripts) => scripts.to_vec(),
+                    Install::Unknown | Install::Nothing => Vec::new(),
+                };
+                release.origin.install = Install::Runs(before.into_iter().chain([script]).collect());
+            }
+            "by" => {
+                let trusted = value.ends_with('!');
+                let name = value.trim_end_matches('!').into();
+                release.origin.publisher = Some(Arc::new(Publisher { name, trusted }));
+            }
+            "owners" => release.origin.owners = Some(value.split(',').map(Into::into).collect()),
+            "served" => release.served.push(value.into()),
+            "attested" => attested.push(value.to_owned()),
             "finding" => {
                 let (file, code) = value.split_once(':').unwrap();
                 let place = release.artifacts.iter().position(|artifact| artifact.file == file).unwrap_or_else(|| {
@@ -93,6 +117,9 @@ fn release(
     if release.artifacts.is_empty() {
         release.artifacts.push(artifact(&format!("{}-{version}.tar.gz", facts.package), published));
     }
+    for artifact in &mut release.artifacts {
+        artifact.attested = attested.iter().any(|which| *which == "all" || *which == artifact.file);
+    }
     release
 }
 
@@ -102,6 +129,7 @@ fn artifact(file: &str, published: Option<Timestamp>) -> ArtifactFacts {
         published,
         first_seen: published.unwrap_or_else(|| at("2026-09-30")),
         sha256: Some(Digest::of(file.as_bytes())),
+        attested: false,
         findings: Vec::new(),
     }
 }

@@ -4,5 +4,6 @@
 
 mod conformance;
 mod order;
+mod origin;
 mod packuments;
 mod routes;

@@ -32,6 +32,7 @@ fn told(reading: &Reading) -> String {
                 out += &format!("    metadata {url} {}\n", digest.is_some());
             }
             if let Some(url) = &artifact.provenance {
+                assert!(artifact.attested, "{}", artifact.file);
                 out += &format!("    provenance {url}\n");
             }
         }
