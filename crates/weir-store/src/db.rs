@@ -170,7 +170,7 @@ pub struct Bulk {
     pub tail: &'static str,
 }
 
-/// Values in one statement of a [`Bulk`]. SQLite looks placeholders up one after the other, so more would be slower.
+/// Values in one statement of a [`Bulk`]. SQLite looks numbered placeholders up one after the other, so more would be slower.
 const BULK_VALUES: usize = 240;
 
 impl Bulk {
@@ -184,8 +184,10 @@ impl Bulk {
         (BULK_VALUES / self.width().max(1)).max(1)
     }
 
-    /// The statement for `rows` rows.
-    pub fn text(&self, rows: usize) -> String {
+    /// The statement for `rows` rows on `engine`: the same text, but that on SQLite the rows' placeholders are `?` where
+    /// they are all there is. To SQLite `$1` is a name; finding the names again for each value cost as much as the rows.
+    pub fn text(&self, rows: usize, engine: Engine) -> String {
+        let is_numbered = self.fixed > 0 || engine == Engine::Postgres;
         let mut text = String::with_capacity(self.head.len() + self.tail.len() + rows * (self.row.len() + 12));
         text.push_str(self.head);
         let mut next = self.fixed + 1;
@@ -196,8 +198,12 @@ impl Bulk {
             let mut pieces = self.row.split("{}");
             text.push_str(pieces.next().unwrap_or_default());
             for piece in pieces {
-                text.push('$');
-                text.push_str(&next.to_string());
+                if is_numbered {
+                    text.push('$');
+                    text.push_str(&next.to_string());
+                } else {
+                    text.push('?');
+                }
                 text.push_str(piece);
                 next += 1;
             }
@@ -287,7 +293,7 @@ impl Session<'_> {
     ) -> Result<u64, StoreError> {
         let mut touched = 0;
         for chunk in rows.chunks(bulk.rows() * bulk.width()) {
-            let (text, values) = made(bulk, fixed, chunk);
+            let (text, values) = made(bulk, fixed, chunk, self.db.engine());
             touched += self.execute(text, &values).await?;
         }
         Ok(touched)
@@ -302,7 +308,7 @@ impl Session<'_> {
     ) -> Result<Vec<T>, StoreError> {
         let mut out = Vec::new();
         for chunk in rows.chunks(bulk.rows() * bulk.width()) {
-            let (text, values) = made(bulk, fixed, chunk);
+            let (text, values) = made(bulk, fixed, chunk, self.db.engine());
             self.fetch(text, &values, &mut out).await?;
         }
         Ok(out)
@@ -376,8 +382,8 @@ impl Text {
 
     /// `sqlx` takes constants only, unless told that a text holds nothing from outside: a [`Bulk`] is made of constants
     /// and numbers.
-    fn made(bulk: &Bulk, rows: usize) -> Self {
-        Self { sql: AssertSqlSafe(bulk.text(rows)).into_sql_str(), keep: rows == bulk.rows() }
+    fn made(bulk: &Bulk, rows: usize, engine: Engine) -> Self {
+        Self { sql: AssertSqlSafe(bulk.text(rows, engine)).into_sql_str(), keep: rows == bulk.rows() }
     }
 
     fn query<'q, D, A>(self, arguments: A) -> Query<'q, D, A>
@@ -389,9 +395,9 @@ impl Text {
     }
 }
 
-fn made<'v>(bulk: &Bulk, fixed: &[Value<'v>], chunk: &[Value<'v>]) -> (Text, Vec<Value<'v>>) {
+fn made<'v>(bulk: &Bulk, fixed: &[Value<'v>], chunk: &[Value<'v>], engine: Engine) -> (Text, Vec<Value<'v>>) {
     let rows = chunk.len() / bulk.width().max(1);
-    (Text::made(bulk, rows), fixed.iter().chain(chunk).copied().collect())
+    (Text::made(bulk, rows, engine), fixed.iter().chain(chunk).copied().collect())
 }
 
 /// Refuses what one of the engines could not keep, on both.
@@ -440,7 +446,12 @@ mod tests {
     #[test]
     fn a_bulk_statement_numbers_its_values() {
         let bulk = Bulk { head: "h ", row: "($1, {}, {})", fixed: 2, tail: " t" };
-        assert_eq!(bulk.text(2), "h ($1, $3, $4), ($1, $5, $6) t");
+        for engine in [Engine::Sqlite, Engine::Postgres] {
+            assert_eq!(bulk.text(2, engine), "h ($1, $3, $4), ($1, $5, $6) t");
+        }
+        let rows_alone = Bulk { head: "h ", row: "({}, {})", fixed: 0, tail: " t" };
+        assert_eq!(rows_alone.text(2, Engine::Sqlite), "h (?, ?), (?, ?) t");
+        assert_eq!(rows_alone.text(2, Engine::Postgres), "h ($1, $2), ($3, $4) t");
         assert_eq!(bulk.width(), 2);
     }
 }
