@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weirbench import nginx, upstream, weir
+from weirbench import nginx, peers, upstream, weir
 from weirbench.server import free_port
 
 
@@ -24,6 +24,8 @@ class Plan:
 
 SHORT = Plan(connections=(16, 512), seconds=2, rounds=2, stampede=50, peers=False)
 FULL = Plan(connections=(1, 16, 64, 512), seconds=3, rounds=3, stampede=200, peers=True)
+# The same without devpi and Verdaccio.
+ALONE = Plan(connections=(1, 16, 64, 512), seconds=3, rounds=3, stampede=200, peers=False)
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Bench:
     fresh: weir.Place
     weir: object
     versions: dict
+    advisories: Path
+    peers: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
 
     def problem(self, text):
@@ -64,7 +68,7 @@ def open_bench(plan, binary, advisories, stack: ExitStack):
     own = home / "weir-binary"
     shutil.copy(binary, own)
     port = free_port()
-    tree = upstream.make(home / "tree", f"http://127.0.0.1:{port}")
+    tree = upstream.make(home / "tree", f"http://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}/far")
     source = stack.enter_context(nginx.Upstream(home / "upstream", tree.root, port))
     plain = stack.enter_context(nginx.Plain(home / "nginx", source.url))
     fresh = weir.Place(own, home / "fresh", source.url)
@@ -72,7 +76,10 @@ def open_bench(plan, binary, advisories, stack: ExitStack):
     place = fresh.copy(home / "weir")
     running = stack.enter_context(place.serve())
     versions = {"Weir": _version([own, "--version"]), "nginx": _version(["nginx", "-v"]), "wrk": _version(["wrk", "-v"])}
-    bench = Bench(plan, own, home, tree, source, plain, place, fresh, running, versions)
+    bench = Bench(plan, own, home, tree, source, plain, place, fresh, running, versions, advisories)
+    if plan.peers:
+        bench.peers = {name: peers.start(stack, make, home / name, source.url) for name, make in peers.KNOWN.items()}
+        versions |= {peer.server.name: peer.version for peer in bench.peers.values() if peer.server}
     print(f"advisories: {told.strip()}", flush=True)
     return bench
 

@@ -58,7 +58,9 @@ def ratio_row(what, pairs, show, peer, at_least=None, at_most=None, value=lambda
     """A row of two sides measured in turns: medians of each side, and the median of the ratios of neighbours."""
     ratios = [value(ours) / value(theirs) for ours, theirs in pairs if value(theirs)]
     if not ratios:
-        return Row(what, "–", f"{peer}: nothing was answered")
+        ours = _median_of([pair[0] for pair in pairs], value)
+        seconds = max(pair[1].seconds for pair in pairs)
+        return Row(what, show(ours), f"{peer}: no answer within {seconds:.0f} s")
     middle = statistics.median(ratios)
     holds, budget = None, "–"
     if at_least is not None:

@@ -42,20 +42,26 @@ class Tree:
 
     root: Path
     base: str
+    far: str
     files: dict = field(default_factory=dict)
     big: list = field(default_factory=list)
     pypi_set: list = field(default_factory=list)
     npm_set: list = field(default_factory=list)
     soak: list = field(default_factory=list)
 
+    @property
+    def far_port(self):
+        return int(self.far.split("/")[2].split(":")[1])
+
     # Names that real advisories know, so that the pages have something to refuse.
     page = "django"
     packument = "sequelize"
 
 
-def make(root: Path, base: str) -> Tree:
-    """Writes everything below `root`; documents name `base`, the address that nginx will serve it at."""
-    tree = Tree(root, base)
+def make(root: Path, base: str, far: str) -> Tree:
+    """Writes everything below `root`. npm's documents name whole addresses: `base` is where nginx will serve them, `far` where
+    a relay will, for whom there is a second set."""
+    tree = Tree(root, base, far)
     noise = random.Random(SEED)
     _page_of_many(tree)
     _packument_of_many(tree)
@@ -184,8 +190,7 @@ def _packument(tree, name, documents):
     times = {"created": PUBLISHED, "modified": PUBLISHED, **{version: PUBLISHED for version in documents}}
     document = {"_id": name, "name": name, "dist-tags": {"latest": latest}, "versions": documents, "time": times}
     _json(tree.root / f"npm/{name}/index.json", document)
-    # The same for who comes by way of the far address (see relay.py): npm's documents name whole addresses.
-    text = json.dumps(document).replace(f"{tree.base}/npm/", "FAR/npm/")
+    text = json.dumps(document).replace(f"{tree.base}/npm/", f"{tree.far}/npm/")
     (tree.root / f"npm/{name}/far.json").write_text(text)
 
 

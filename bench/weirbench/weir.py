@@ -23,10 +23,14 @@ upstream.npm.url = "{npm}"
 class Place:
     """A data directory that can be served from, copied, and thrown away."""
 
-    def __init__(self, binary: Path, home: Path, upstream: str, far=None, more=""):
-        self.binary, self.home, self.data = binary, home, home / "data"
+    def __init__(self, binary: Path, home: Path, upstream: str):
+        self.binary, self.home, self.data, self.upstream = binary, home, home / "data", upstream
         self.data.mkdir(parents=True)
-        base = far or upstream
+        self.configure()
+
+    def configure(self, far=None, more=""):
+        """Sets the upstream and whatever else."""
+        base = far or self.upstream
         config = _CONFIG.format(pypi=f"{base}/simple/", npm=f"{base}/npm/", more=more)
         (self.data / "weir.toml").write_text(config)
 
@@ -40,26 +44,27 @@ class Place:
             present = [record]
         for path in present:
             subprocess.run(
-                [self.binary, "--data", self.data, "feeds", "import", path], check=True, env=_environment(),
+                [self.binary, "--data", self.data, "feeds", "import", path], check=True, env=environment(),
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
         status = subprocess.run(
-            [self.binary, "--data", self.data, "feeds", "status"], env=_environment(), capture_output=True, text=True,
+            [self.binary, "--data", self.data, "feeds", "status"], env=environment(), capture_output=True, text=True,
         )
         return status.stdout
 
-    def copy(self, home: Path):
+    def copy(self, home: Path, far=None, more=""):
         """The same place again, to be used up."""
         other = object.__new__(Place)
-        other.binary, other.home, other.data = self.binary, home, home / "data"
+        other.binary, other.home, other.data, other.upstream = self.binary, home, home / "data", self.upstream
         shutil.copytree(self.data, other.data, ignore=shutil.ignore_patterns("lock"))
+        other.configure(far, more)
         return other
 
     def serve(self, wait="/healthz", headers=None):
         """A running Weir; `first_answer` is how many seconds it took until `wait` was answered."""
         port = free_port()
         command = [self.binary, "--data", self.data, "serve", "--listen", f"127.0.0.1:{port}"]
-        server = Server("weir", command, port, self.home / "weir.log", _environment())
+        server = Server("weir", command, port, self.home / "weir.log", environment())
         try:
             server.first_answer = server.wait(wait, headers)
         except BaseException:
@@ -85,7 +90,7 @@ def file_path(server, package, file):
     return "/" + url.split("://", 1)[-1].split("/", 1)[1] if "://" in url else url
 
 
-def _environment():
+def environment():
     """The machine's own settings and proxies have no place here."""
     def foreign(name):
         return name.upper().startswith("WEIR_") or name.upper().endswith("_PROXY")

@@ -8,6 +8,8 @@ from weirbench.weir import NPM_PAGE, PYPI_PAGE, packument_path, page_path
 
 # DESIGN: at least this part of nginx's requests a second.
 BUDGET = 0.80
+# devpi and Verdaccio need some seconds to answer every connection once.
+PEER_SECONDS = 5
 
 TEXT = """
 `wrk` on one page that has been asked for before. The bytes are those that Weir serves, so nginx sends the page as the policy
@@ -42,7 +44,41 @@ def run(bench):
                 )
                 label = f"{what}, {coding}, {connections} connection{'s' if connections > 1 else ''}"
                 section.rows.append(ratio_row(label, pairs, rate, "nginx", at_least=BUDGET))
+    _lost(bench, section)
+    _beside_registries(bench, section)
     return section
+
+
+def _lost(bench, section):
+    """Accounting is on only if the records are kept: those that the store was too slow for are counted."""
+    def metric(name):
+        lines = bench.weir.get("/metrics")[2].decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    lost, asked = metric("weir_request_records_lost_total"), metric("weir_requests_total")
+    section.add("request records lost, all of the above", f"{lost:,.0f} of {asked:,.0f}")
+
+
+def _beside_registries(bench, section):
+    """devpi and Verdaccio make the page anew for each request: a few answers a second are enough to tell."""
+    for name, what, ours, theirs, headers in (
+        ("devpi", "PyPI page", page_path(bench.tree.page), bench.tree.page + "/", PYPI_PAGE),
+        ("verdaccio", "npm packument", packument_path(bench.tree.packument), bench.tree.packument, NPM_PAGE),
+    ):
+        peer = bench.peers.get(name)
+        if not peer:
+            continue
+        if not peer.server:
+            section.add(what, "–", f"{name}: {peer.why_not}")
+            continue
+        peer.server.get(peer.index + theirs, headers)
+        asked = {**headers, "Accept-Encoding": "gzip"}
+        for connections in bench.plan.connections:
+            seconds = PEER_SECONDS if connections <= 64 else 3 * PEER_SECONDS
+            pair = (load.wrk(bench.weir.url + ours, connections, bench.plan.seconds, asked),
+                    load.wrk(peer.server.url + peer.index + theirs, connections, seconds, asked))
+            label = f"{what}, {connections} connection{'s' if connections > 1 else ''}"
+            section.rows.append(ratio_row(label, [pair], rate, peer.server.name))
 
 
 def _bytes(bench, path, headers):
