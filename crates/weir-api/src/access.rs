@@ -49,6 +49,17 @@ pub enum Denied {
     Store(#[from] StoreError),
 }
 
+impl Denied {
+    /// The word for it in metrics; `None` if it is no fault of the one who asks.
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing => Some("missing"),
+            Self::Invalid => Some("invalid"),
+            Self::Store(_) => None,
+        }
+    }
+}
+
 impl Access {
     /// Access by the tokens in `store`. `anonymous` lets requests from loopback read without one.
     pub fn new(store: Store, clock: Arc<dyn Clock>, anonymous: bool) -> Self {

@@ -11,7 +11,9 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::json;
 use tracing::Instrument;
 use weir_core::Purl;
+use weir_gateway::account::{Account, Told};
 use weir_gateway::documents::DocumentError;
+use weir_gateway::phases::Phase;
 use weir_gateway::{Gateway, Stages, gateway::Failure};
 
 use crate::access::{Access, Caller, Denied};
@@ -44,18 +46,20 @@ impl App {
         &self.gateway
     }
 
-    /// Answers one request.
-    pub async fn answer(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> Response {
+    /// Answers one request. Its line in the log, its record and the metrics are written when the body of the answer ends.
+    pub async fn answer(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> http::Response<Told> {
         let id = format!("{}-{:x}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
-        let span = tracing::info_span!("http", request.id = id);
-        let mut response = self.route(request, peer).instrument(span).await;
-        if let Ok(id) = HeaderValue::from_str(&id) {
+        let header = HeaderValue::from_str(&id);
+        let span = tracing::info_span!("http", request_id = id);
+        let mut account = self.gateway.account(&request, id, Some(peer));
+        let mut response = self.route(request, peer, &mut account).instrument(span).await;
+        if let Ok(id) = header {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        response
+        account.follow(response)
     }
 
-    async fn route(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> Response {
+    async fn route(self: &Arc<Self>, request: Request<Body>, peer: IpAddr, account: &mut Account) -> Response {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         match path {
@@ -68,24 +72,34 @@ impl App {
             "/static/weir.css" => return with(StatusCode::OK, "text/css; charset=utf-8", page::STYLE.to_owned()),
             _ => {}
         }
-        let caller = match self.access.caller(&head.headers, peer).await {
+        let caller = match account.phases.time(Phase::Access, self.access.caller(&head.headers, peer)).await {
             Ok(caller) => caller,
             Err(denied) => return self.denied(&denied),
         };
+        caller.principal.name.clone_into(&mut account.record.principal);
         let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
         match first {
             "" => html(StatusCode::OK, welcome::welcome(&self.gateway)),
-            "metrics" => {
-                let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                with(StatusCode::OK, content_type, self.gateway.metrics().render())
-            }
-            "d" => self.decision(rest, &head).await,
-            "api" => self.api(rest, &head, &caller).await,
-            _ => self.gateway.handle(Request::from_parts(head, body), &caller.principal).await,
+            "metrics" => self.metrics(&head),
+            "d" => self.decision(rest, &head, account).await,
+            "api" => self.api(rest, &head, &caller, account).await,
+            _ => self.gateway.answer(Request::from_parts(head, body), &caller.principal, account).await,
         }
     }
 
+    /// OpenMetrics, or the older text format for those who ask for that alone.
+    fn metrics(&self, head: &Parts) -> Response {
+        let accept = head.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        if accept.contains("text/plain") && !accept.contains("openmetrics") {
+            let text = self.gateway.metrics().render_plain();
+            return with(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text);
+        }
+        let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        with(StatusCode::OK, content_type, self.gateway.metrics().render())
+    }
+
     fn denied(&self, denied: &Denied) -> Response {
+        self.gateway.metrics().denied(denied.reason());
         if let Denied::Store(error) = denied {
             tracing::error!(error = %error, "tokens cannot be looked up");
             return text(StatusCode::INTERNAL_SERVER_ERROR, "internal error in Weir; its log tells the cause\n");
@@ -97,12 +111,15 @@ impl App {
         response
     }
 
-    async fn decision(&self, id: &str, head: &Parts) -> Response {
+    async fn decision(&self, id: &str, head: &Parts, account: &mut Account) -> Response {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "a decision can only be read\n");
         }
         let known = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
-        let row = if known { self.gateway.decision(id).await } else { Ok(None) };
+        let row = match known {
+            true => account.phases.time(Phase::Store, self.gateway.decision(id)).await,
+            false => Ok(None),
+        };
         let form = Form::of(head.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
         match row {
             Err(error) => {
@@ -113,6 +130,7 @@ impl App {
                 let shown = row.map(|row| Shown::new(row, self.gateway.ecosystems()));
                 match shown {
                     Some(shown) => {
+                        account.record.decision = Some(id.to_owned());
                         let mut response = with(StatusCode::OK, form.content_type(), shown.render(form));
                         guard(&mut response);
                         response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
@@ -124,14 +142,14 @@ impl App {
         }
     }
 
-    async fn api(self: &Arc<Self>, path: &str, head: &Parts, caller: &Caller) -> Response {
+    async fn api(self: &Arc<Self>, path: &str, head: &Parts, caller: &Caller, account: &mut Account) -> Response {
         match (&head.method, path) {
-            (&Method::GET, "v1/explain") => self.explain(head.uri.query().unwrap_or_default(), caller).await,
+            (&Method::GET, "v1/explain") => self.explain(head.uri.query().unwrap_or_default(), caller, account).await,
             _ => api_problem(StatusCode::NOT_FOUND, "not found", "the API has no such address or method"),
         }
     }
 
-    async fn explain(self: &Arc<Self>, query: &str, caller: &Caller) -> Response {
+    async fn explain(self: &Arc<Self>, query: &str, caller: &Caller, account: &mut Account) -> Response {
         let parameter =
             |name: &str| form_urlencoded(query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value);
         let Some(text) = parameter("purl") else {
@@ -152,6 +170,10 @@ impl App {
             .await
         {
             Ok(explanation) => {
+                account.about(ecosystem.id);
+                account.record.stage = stage;
+                package.as_str().clone_into(&mut account.record.package);
+                account.record.decision = Some(explanation.decision.id.clone());
                 with(StatusCode::OK, "application/json", serde_json::to_string(&explanation).unwrap_or_default())
             }
             Err(failure) => {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use weir_blob::Blobs;
 use weir_core::registry::{InvalidDocument, Wanted};
 use weir_core::{Clock, Digest, Ecosystem, Timestamp};
@@ -15,7 +16,7 @@ use weir_store::{NewDocument, Store};
 use weir_upstream::{Fetched, Flights, Upstream, UpstreamError, Validators};
 
 use crate::cache::Lru;
-use crate::metrics::{Metrics, UpstreamLabels};
+use crate::metrics::{Metrics, Write};
 
 /// Largest document after decompression, in bytes. Kept in step with the limit that `weir-upstream` reads by.
 pub const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
@@ -277,7 +278,9 @@ impl Documents {
         match (fetched, kept) {
             (Ok(Fetched::NotModified), Some(held)) => {
                 let (etag, last_modified) = (held.etag.as_deref(), held.last_modified.as_deref());
+                let began = Instant::now();
                 let touched = self.store.touch_document(upstream.base(), &wanted.path, etag, last_modified, now).await;
+                self.metrics.wrote(Write::Document, began.elapsed());
                 if let Err(error) = touched {
                     // What upstream confirmed is current, whether or not that can be written down.
                     tracing::error!(error = %error, document = wanted.path, "a check could not be recorded");
@@ -360,7 +363,9 @@ impl Documents {
             last_modified: document.last_modified,
             size: document.body.len() as u64,
         };
+        let began = Instant::now();
         let recorded = self.store.record_document(&new, now).await.map_err(DocumentError::storage)?;
+        self.metrics.wrote(Write::Document, began.elapsed());
         self.bodies.insert(digest, document.body.clone(), document.body.len());
         Ok(Arc::new(Held::from(recorded.row)))
     }
@@ -377,8 +382,7 @@ impl Documents {
             Ok(Fetched::Absent { .. }) => "absent",
             Err(_) => "error",
         };
-        let labels = UpstreamLabels { ecosystem: ecosystem.id.to_owned(), outcome: outcome.to_owned() };
-        self.metrics.upstream.get_or_create(&labels).inc();
+        self.metrics.upstream_asked(ecosystem.id, outcome, self.clock.now());
         let mut trouble = self.trouble.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match fetched {
             Err(error) => trouble.insert(ecosystem.id, error.to_string()),

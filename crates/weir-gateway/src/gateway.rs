@@ -13,12 +13,14 @@ use weir_policy::{Decision, Policy};
 use weir_store::{RequestRow, Store};
 use weir_upstream::{Flights, Upstream};
 
+use crate::account::{Account, Books};
 use crate::cache::Lru;
 use crate::documents::{DocumentError, Documents, Lifetimes};
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
 use crate::learnt::Learnt;
 use crate::metrics::Metrics;
+use crate::phases::Phases;
 use crate::requests::RequestLog;
 use crate::transfer::{TransferError, Transfers};
 use crate::view::View;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub stream_above: u64,
     /// Bytes of memory for pages and facts.
     pub memory: usize,
+    /// How a line for each request is written to the log; without it, none is.
+    pub lines: Option<crate::line::Format>,
 }
 
 impl Default for Settings {
@@ -58,6 +62,7 @@ impl Default for Settings {
             lifetimes: Lifetimes::default(),
             stream_above: 8 * 1024 * 1024,
             memory: 96 * 1024 * 1024,
+            lines: None,
         }
     }
 }
@@ -173,7 +178,7 @@ pub struct Gateway {
     learnt: Arc<Learnt>,
     recorded: Lru<String, ()>,
     named: Lru<String, Place>,
-    requests: RequestLog,
+    books: Arc<Books>,
     metrics: Arc<Metrics>,
 }
 
@@ -186,13 +191,15 @@ struct Call<'a> {
     head: bool,
     /// Why what is served may be out of date, if upstream did not confirm it in time.
     stale: Option<String>,
-    record: RequestRow,
+    record: &'a mut RequestRow,
+    phases: &'a Phases,
 }
 
 impl Gateway {
     /// Puts a gate together. Must be called inside a Tokio runtime.
     pub fn new(parts: Parts) -> Arc<Self> {
         let metrics = Arc::new(Metrics::default());
+        metrics.started(parts.clock.now());
         let settings = parts.settings;
         let learnt = Arc::new(Learnt::default());
         let documents = Arc::new(Documents::new(
@@ -213,7 +220,12 @@ impl Gateway {
         ));
         Arc::new(Self {
             ecosystems: parts.ecosystems,
-            requests: RequestLog::start(parts.store.clone(), Arc::clone(&metrics)),
+            books: Arc::new(Books {
+                requests: RequestLog::start(parts.store.clone(), Arc::clone(&metrics)),
+                metrics: Arc::clone(&metrics),
+                clock: Arc::clone(&parts.clock),
+                lines: settings.lines,
+            }),
             store: parts.store,
             blobs: parts.blobs,
             clock: parts.clock,
@@ -255,6 +267,11 @@ impl Gateway {
         &self.metrics
     }
 
+    /// Opens the account of a request that came from `peer`; it is closed when it is dropped.
+    pub fn account<B>(&self, request: &http::Request<B>, id: String, peer: Option<std::net::IpAddr>) -> Account {
+        Account::open(&self.books, request, id, peer)
+    }
+
     /// Which upstreams did not answer when last asked.
     pub fn trouble(&self) -> Vec<(&'static str, String)> {
         self.documents.trouble()
@@ -282,7 +299,7 @@ impl Gateway {
 
     /// Writes the request records that still wait.
     pub async fn flush(&self) {
-        self.requests.flush().await;
+        self.books.requests.flush().await;
     }
 }
 

@@ -14,10 +14,14 @@
 //! | [`respond`] | how do pages and bytes go out: codings, ranges, conditions? |
 //! | [`refusal`] | what does a person read when something is refused? |
 //! | [`explain`] | why? |
-//! | [`requests`] | who asked for what, and what came of it? |
+//! | [`account`] | what is told of one request: its log line, its record, the metrics? |
+//! | [`phases`] | what does a request spend its time on? |
+//! | [`line`] | what does the log say of a request? |
+//! | [`requests`] | how do records of requests get into the store? |
 //! | [`metrics`] | how is it doing? |
 //! | [`cache`] | what is kept in memory, and how much of it? |
 
+pub mod account;
 pub mod admission;
 pub mod cache;
 pub mod departed;
@@ -27,7 +31,9 @@ pub mod gateway;
 pub mod judged;
 pub mod known;
 pub mod learnt;
+pub mod line;
 pub mod metrics;
+pub mod phases;
 pub mod refusal;
 pub mod requests;
 pub mod respond;

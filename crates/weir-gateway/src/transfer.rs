@@ -7,8 +7,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use weir_archive::TailHold;
 use weir_blob::{Blobs, Spool};
 use weir_core::digest::Hasher;
@@ -18,7 +20,8 @@ use weir_store::{NewArtifact, NewFact, Store};
 use weir_upstream::{Upstream, UpstreamError};
 
 use crate::learnt::Learnt;
-use crate::metrics::{Metrics, UpstreamLabels};
+use crate::metrics::{Metrics, UpstreamLabels, Write};
+use crate::phases::{Phase, Phases};
 
 /// What is fetched: enough to do it without the view it was asked through.
 #[derive(Clone, Debug)]
@@ -44,6 +47,10 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Leading bytes that readers may have before the verdict.
     pub releasable: u64,
+    /// What looking into it took.
+    pub inspecting: Duration,
+    /// What storing it took.
+    pub storing: Duration,
     /// The end.
     pub end: Option<Result<Landed, TransferError>>,
 }
@@ -86,6 +93,23 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// [`Transfer::end`] for a request, with what it waited for counted by phase.
+    pub async fn landed(&self, phases: &Phases) -> Result<Landed, TransferError> {
+        let began = Instant::now();
+        let end = self.end().await;
+        let waited = began.elapsed();
+        let (inspecting, storing) = {
+            let progress = self.progress.borrow();
+            (progress.inspecting.min(waited), progress.storing)
+        };
+        // Who joined late has waited for less than all of it.
+        let storing = storing.min(waited - inspecting);
+        phases.add(Phase::Inspect, inspecting);
+        phases.add(Phase::Store, storing);
+        phases.add(Phase::Upstream, waited - inspecting - storing);
+        end
+    }
+
     /// Waits for the end.
     pub async fn end(&self) -> Result<Landed, TransferError> {
         let mut progress = self.progress.clone();
@@ -189,7 +213,7 @@ impl Transfers {
         if let Some(landed) = self.landed(order).await? {
             return Ok(landed);
         }
-        let labels = UpstreamLabels { ecosystem: order.ecosystem.id.to_owned(), outcome: String::from("artifact") };
+        let labels = UpstreamLabels { ecosystem: order.ecosystem.id, outcome: "artifact" };
         self.metrics.upstream.get_or_create(&labels).inc();
         let mut download = upstream.open(&artifact.url).await.map_err(TransferError::Upstream)?;
         let total = download.length.or(artifact.size);
@@ -220,7 +244,10 @@ impl Transfers {
         if let Err(problem) = hashed.check(&artifact.digests) {
             return self.mismatch(order, problem).await;
         }
+        let began = Instant::now();
         let inspected = self.inspect(order, &spool).await?;
+        sender.send_modify(|progress| progress.inspecting = began.elapsed());
+        let began = Instant::now();
         let metadata = match inspected.declared.metadata {
             Some(bytes) => Some(self.blobs.put(bytes.into()).await.map_err(|error| storage(&error))?),
             None => None,
@@ -250,13 +277,16 @@ impl Transfers {
             findings: serde_json::to_string(&findings).map_err(|error| storage(&error))?,
             said: serde_json::Value::Object(inspected.declared.said.clone()).to_string(),
         };
+        let writing = Instant::now();
         self.store.record_artifact(&row, now).await.map_err(|error| storage(&error))?;
+        self.metrics.wrote(Write::Artifact, writing.elapsed());
         let facts = [
             fact(order, "registry", order.said.to_string(), upstream.base()),
             fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
         ];
         self.store.record_facts(&facts, now).await.map_err(|error| storage(&error))?;
         self.learnt.add(order.ecosystem.id, &order.package);
+        sender.send_modify(|progress| progress.storing = began.elapsed());
         Ok(Landed { digest: hashed.sha256, size: hashed.length })
     }
 

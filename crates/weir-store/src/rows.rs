@@ -299,7 +299,7 @@ pub struct IndexState {
 }
 
 /// One request of a client. Rows are appended and never changed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct RequestRow {
     /// When.
     pub at: Timestamp,

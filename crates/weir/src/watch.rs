@@ -134,20 +134,24 @@ impl PolicyWatch {
                 let old = self.gateway.policy();
                 self.conditions.set_policy_error(None);
                 if new.digest() == old.digest() {
+                    self.gateway.metrics().policy_read(true);
                     return;
                 }
                 // On record before it decides anything.
                 if let Err(error) = remember(&self.store, &*self.clock, &new).await {
                     tracing::error!(error = %error, "the new policy cannot be recorded; the last one stays in force");
                     self.conditions.set_policy_error(Some(error.to_string()));
+                    self.gateway.metrics().policy_read(false);
                     return;
                 }
                 tracing::info!(policy = %new.digest(), "the policy has changed and is in force");
                 self.gateway.set_policy(Arc::new(new));
+                self.gateway.metrics().policy_read(true);
             }
             Err(error) => {
                 tracing::error!("the last good policy stays in force: {error:#}");
                 self.conditions.set_policy_error(Some(format!("{error:#}")));
+                self.gateway.metrics().policy_read(false);
             }
         }
     }
@@ -172,6 +176,11 @@ async fn advisories(gateway: Arc<Gateway>, feeds: Arc<Feeds>, conditions: Arc<Co
         if reported.is_multiple_of(120)
             && let Ok(status) = feeds.status().await
         {
+            for row in &status.rows {
+                if let Some(as_of) = row.as_of {
+                    gateway.metrics().feed_confirmed(&row.name, as_of);
+                }
+            }
             let rows = status.rows.into_iter().map(|row| Feed {
                 name: row.name,
                 as_of: row.as_of.map(|as_of| as_of.to_string()),

@@ -8,6 +8,7 @@ use weir_blob::{Blobs, S3Config};
 use weir_core::Clock;
 use weir_core::time::SystemClock;
 use weir_feeds::{Feeds, SyncConfig};
+use weir_gateway::line::Format;
 use weir_gateway::{Gateway, Parts, Settings};
 use weir_policy::Policy;
 use weir_store::{Location, Store};
@@ -122,6 +123,7 @@ impl Opened {
             public_url,
             online,
             memory: self.config.server.memory_mib.clamp(8, 65_536) * 1024 * 1024,
+            lines: Some(if self.config.log.format == "json" { Format::Json } else { Format::Text }),
             ..Settings::default()
         };
         Ok(Gateway::new(Parts {

@@ -7,20 +7,31 @@ use axum::response::Response;
 use http::{HeaderMap, Request};
 use weir_core::PackageName;
 use weir_core::registry::{Ask, Method};
-use weir_store::RequestRow;
 
 use super::{Call, Failure, Gateway, Principal, truncated};
+use crate::account::Account;
 use crate::documents::DocumentError;
 use crate::judged::Stages;
-use crate::requests::Account;
+use crate::phases::Phase;
 use crate::transfer::TransferError;
 use crate::{refusal, respond};
 
 impl Gateway {
-    /// Answers a request of a package manager: `/{stage}/{ecosystem}/…`.
+    /// Answers a request of a package manager, `/{stage}/{ecosystem}/…`, and keeps its account.
     pub async fn handle(self: &Arc<Self>, request: Request<Body>, principal: &Principal) -> Response {
-        let started = self.clock.now();
-        let timer = tokio::time::Instant::now();
+        let mut account = self.account(&request, String::new(), None);
+        principal.name.clone_into(&mut account.record.principal);
+        let response = self.answer(request, principal, &mut account).await;
+        account.follow(response).map(Body::new)
+    }
+
+    /// Answers a request of a package manager, and tells `account` about it.
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: Request<Body>,
+        principal: &Principal,
+        account: &mut Account,
+    ) -> Response {
         let (head, body) = request.into_parts();
         let path = head.uri.path().trim_start_matches('/');
         let mut parts = path.splitn(3, '/');
@@ -33,6 +44,13 @@ impl Gateway {
         let is_stage = policy.stage(stage).is_some();
         let stages = Stages::new(stage, principal.stage.as_deref());
         let missing = stages.missing(&policy).map(str::to_owned);
+        account.is_kept = true;
+        account.about(ecosystem.id);
+        account.record.client = client(&head.headers);
+        if is_stage {
+            // What is no stage is the client's text: it makes no row longer and no metric more.
+            stage.clone_into(&mut account.record.stage);
+        }
         let mut call = Call {
             ecosystem,
             stages,
@@ -40,24 +58,8 @@ impl Gateway {
             headers: &head.headers,
             head: head.method == http::Method::HEAD,
             stale: None,
-            record: RequestRow {
-                at: started,
-                principal: principal.name.clone(),
-                client: client(&head.headers),
-                // What is no stage is the client's text: it makes no row longer and no metric more.
-                stage: if is_stage { stage.to_owned() } else { String::new() },
-                ecosystem: ecosystem.id.to_owned(),
-                package: String::new(),
-                version: None,
-                file: None,
-                artifact: None,
-                index_state: None,
-                decision: None,
-                outcome: String::new(),
-                status: 0,
-                bytes: 0,
-                duration_ms: 0,
-            },
+            record: &mut account.record,
+            phases: &account.phases,
         };
         let result = match missing {
             _ if !is_stage => Err(Failure::no_stage(stage)),
@@ -69,29 +71,19 @@ impl Gateway {
             }
             None => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
         };
-        let (mut response, outcome) = match result {
+        let (response, outcome) = match result {
             Ok(mut response) => {
                 respond::stale(&mut response, call.stale.as_deref());
-                let outcome = if response.status() == 304 { "not-modified" } else { "served" };
-                (response, outcome)
+                (response, None)
             }
-            Err(failure) => self.fail(&mut call, &failure),
+            Err(failure) => {
+                let (response, outcome) = self.fail(&mut call, &failure);
+                (response, Some(outcome))
+            }
         };
-        let mut record = call.record;
-        record.status = response.status().as_u16();
-        record.outcome = outcome.to_owned();
-        record.bytes = response
-            .headers()
-            .get(http::header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse().ok())
-            .or_else(|| http_body::Body::size_hint(response.body()).exact())
-            .filter(|_| !call.head)
-            .unwrap_or(0);
-        record.duration_ms = u64::try_from(timer.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.metrics.duration.observe(timer.elapsed().as_secs_f64());
-        match response.extensions_mut().remove::<Arc<Account>>() {
-            Some(account) => account.open(record),
-            None => self.requests.finish(record),
+        account.stale = call.stale;
+        if let Some(outcome) = outcome {
+            account.set_outcome(outcome);
         }
         response
     }
@@ -121,9 +113,9 @@ impl Gateway {
             Ask::Artifact { package, which, part } => self.artifact(call, &package, &which, part).await,
             Ask::Reply(reply) => Ok(respond::reply(reply)),
             Ask::Redirect(to) => Ok(respond::redirect(&format!("{}/{to}", call.base))),
-            Ask::Names(form) => self.names(call.ecosystem, &form).await,
+            Ask::Names(form) => call.phases.time(Phase::Store, self.names(call.ecosystem, &form)).await,
             Ask::Whoami => Ok(respond::reply(call.ecosystem.registry.whoami(&principal.name))),
-            Ask::Audit => self.audit(call, body).await,
+            Ask::Audit => call.phases.time(Phase::Judge, self.audit(call, body)).await,
             Ask::Forward(path) => self.forward(call, &path).await,
         }
     }

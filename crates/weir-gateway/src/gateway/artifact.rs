@@ -12,8 +12,9 @@ use weir_store::NewFact;
 
 use super::follow::Follower;
 use super::{Call, Failure, Gateway, find, truncated};
+use crate::account::Late;
 use crate::admission::{Admitted, Leading};
-use crate::requests::{Account, Accounted};
+use crate::phases::Phase;
 use crate::respond::{self, Asked};
 use crate::transfer::{Landed, Order, Transfer};
 use crate::view::View;
@@ -30,7 +31,7 @@ impl Gateway {
         part: Part,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let sight = self.sight(&call.stages, call.ecosystem, package).await?;
+        let sight = self.sight(&call.stages, call.ecosystem, package, call.phases).await?;
         call.stale = sight.stale;
         let view = sight.view;
         let place = match find(&view.known, which, part) {
@@ -48,9 +49,11 @@ impl Gateway {
         let artifact = release.artifacts[place.1].clone();
         call.record.version = Some(release.version.clone());
         call.record.file = Some(artifact.file.clone());
-        let (view, place) = match part != Part::Provenance && self.read_license(call, &view, place, &artifact).await {
+        let is_read = part != Part::Provenance
+            && call.phases.time(Phase::Upstream, self.read_license(call, &view, place, &artifact)).await;
+        let (view, place) = match is_read {
             true => {
-                let view = self.view(&call.stages, call.ecosystem, package).await?;
+                let view = self.seen_by(call, package).await?;
                 let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
                 (view, place)
             }
@@ -84,9 +87,9 @@ impl Gateway {
             return Err(Failure::Refused(Box::new(refusal)));
         }
         let transfer = self.fetch(call, view, place, &artifact).await?;
-        let landed = transfer.end().await?;
+        let landed = transfer.landed(call.phases).await?;
         let package = view.known.facts.package.clone();
-        let view = self.view(&call.stages, call.ecosystem, &package).await?;
+        let view = self.seen_by(call, &package).await?;
         let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
         let decision = self.decide(call, &view, place).await?;
         match part {
@@ -115,7 +118,7 @@ impl Gateway {
         // The record's own spelling: a client's text makes no row longer.
         let known = release.and_then(|release| view.known.index.releases.get(release));
         call.record.version = known.map(|release| release.version.clone());
-        if let Err(failure) = self.record(&decision, call.ecosystem, package).await {
+        if let Err(failure) = call.phases.time(Phase::Store, self.record(&decision, call.ecosystem, package)).await {
             return failure;
         }
         call.record.decision = Some(decision.id.clone());
@@ -123,6 +126,11 @@ impl Gateway {
             Some(release) => view.told(decision, release),
             None => decision,
         }))
+    }
+
+    /// The package as the stage sees it now, for a request that has looked before.
+    async fn seen_by(self: &Arc<Self>, call: &Call<'_>, package: &PackageName) -> Result<Arc<View>, Failure> {
+        self.sight(&call.stages, call.ecosystem, package, call.phases).await.map(|sight| sight.view)
     }
 
     /// The decision on one artifact, on record, or its refusal.
@@ -134,7 +142,8 @@ impl Gateway {
     ) -> Result<Decision, Failure> {
         let decision =
             view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
-        self.record(&decision, call.ecosystem, &view.known.facts.package).await?;
+        let recorded = self.record(&decision, call.ecosystem, &view.known.facts.package);
+        call.phases.time(Phase::Store, recorded).await?;
         call.record.decision = Some(decision.id.clone());
         if decision.permit().is_none() {
             return Err(Failure::Refused(Box::new(view.told(decision, release))));
@@ -152,7 +161,8 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         let row = view.known.artifacts.get(&artifact.file);
         if let Some(row) = row
-            && self.blobs.size(&row.sha256).await.map_err(Failure::internal)? == Some(row.size)
+            && call.phases.time(Phase::Store, self.blobs.size(&row.sha256)).await.map_err(Failure::internal)?
+                == Some(row.size)
         {
             call.record.artifact = Some(row.sha256);
             return self.stored(call, decision, row.sha256, row.size, &artifact.file).await;
@@ -161,7 +171,7 @@ impl Gateway {
             return Err(Failure::NotFound(format!("`{}` is not kept, and Weir works offline", artifact.file)));
         }
         let transfer = self.fetch(call, view, place, &artifact).await?;
-        let total = transfer.total().await?;
+        let total = call.phases.time(Phase::Upstream, transfer.total()).await?;
         let tag = stated_tag(&artifact).unwrap_or_default();
         let asked = total.map(|total| (total, respond::asked(call.headers, call.head, total, &tag)));
         match asked {
@@ -181,7 +191,7 @@ impl Gateway {
         place: (usize, usize),
         artifact: &Artifact,
     ) -> Result<Transfer, Failure> {
-        let bodies = self.bodies(&view.known.held).await?;
+        let bodies = call.phases.time(Phase::Store, self.bodies(&view.known.held)).await?;
         let version = view.known.index.releases[place.0].version.clone();
         let documents = crate::known::documents(&view.known.held, &bodies);
         let said = call.ecosystem.registry.said(&documents, &view.known.index, &version);
@@ -239,7 +249,7 @@ impl Gateway {
         artifact: &Artifact,
         transfer: &Transfer,
     ) -> Result<Response, Failure> {
-        let landed = transfer.end().await?;
+        let landed = transfer.landed(call.phases).await?;
         let (decision, landed) = self.decide_again(call, &artifact.file, landed).await?;
         call.record.artifact = Some(landed.digest);
         self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await
@@ -253,7 +263,7 @@ impl Gateway {
         landed: Landed,
     ) -> Result<(Decision, Landed), Failure> {
         let package = PackageName::from_normalized(&call.record.package);
-        let view = self.view(&call.stages, call.ecosystem, &package).await?;
+        let view = self.seen_by(call, &package).await?;
         let place = find(&view.known, &Which::File(file.to_owned()), Part::Whole)?;
         Ok((self.decide(call, &view, place).await?, landed))
     }
@@ -276,31 +286,23 @@ impl Gateway {
             Asked::Part(range) => range.clone(),
             Asked::Nothing | Asked::Unchanged => 0..0,
         };
-        let account = Account::new(self.requests.clone());
         let is_empty = call.head || range.is_empty();
-        let body = if is_empty { Body::empty() } else { self.send(&admitted, range, &account).await? };
-        let mut response = respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body);
-        if !is_empty {
-            response.extensions_mut().insert(account);
-        }
-        Ok(response)
+        let body = match is_empty {
+            true => Body::empty(),
+            false => call.phases.time(Phase::Store, self.send(&admitted, range)).await?,
+        };
+        Ok(respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body))
     }
 
     /// The only way from a blob to a client.
-    async fn send(
-        &self,
-        admitted: &Admitted,
-        range: std::ops::Range<u64>,
-        account: &Arc<Account>,
-    ) -> Result<Body, Failure> {
-        let expected = range.end - range.start;
+    async fn send(&self, admitted: &Admitted, range: std::ops::Range<u64>) -> Result<Body, Failure> {
         let stream = self
             .blobs
             .stream(admitted.digest(), range)
             .await
             .map_err(Failure::internal)?
             .ok_or_else(|| Failure::Internal(format!("the stored artifact {} is missing", admitted.digest())))?;
-        Ok(Body::from_stream(Accounted::new(stream, account, expected)))
+        Ok(Body::from_stream(stream))
     }
 
     /// Sends a large artifact while it arrives, its tail only once it is stored and decided again.
@@ -322,7 +324,7 @@ impl Gateway {
         let Ok(spool) = tokio::fs::File::open(&transfer.path).await else {
             return self.landed(call, artifact, &transfer).await;
         };
-        let account = Account::new(self.requests.clone());
+        let late = Arc::new(Late::default());
         let follower = Follower {
             gateway: Arc::clone(self),
             stages: call.stages.clone(),
@@ -335,10 +337,10 @@ impl Gateway {
             total,
             leading: Leading::new(permit),
             admitted: None,
-            account: Arc::clone(&account),
+            late: Arc::clone(&late),
         };
-        let mut response = head(Body::from_stream(Accounted::new(follower.stream(), &account, total)));
-        response.extensions_mut().insert(account);
+        let mut response = head(Body::from_stream(follower.stream()));
+        response.extensions_mut().insert(late);
         Ok(response)
     }
 
@@ -353,18 +355,18 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
         let absent = || Failure::NotFound(format!("there is no such document for `{}`", artifact.file));
+        let document = async |url, stated| {
+            let document = self.documents.immutable(call.ecosystem, url, stated, MAX_SIBLING, self.settings.online);
+            call.phases.time(Phase::Upstream, document).await
+        };
         let bytes = match part {
-            Part::Provenance => {
-                let url = artifact.provenance.as_deref().ok_or_else(absent)?;
-                self.documents.immutable(call.ecosystem, url, None, MAX_SIBLING, self.settings.online).await?
-            }
+            Part::Provenance => document(artifact.provenance.as_deref().ok_or_else(absent)?, None).await?,
             Part::Metadata | Part::Whole => match (&artifact.metadata, view.known.artifacts.get(&artifact.file)) {
-                (Some((url, digest)), _) => {
-                    self.documents.immutable(call.ecosystem, url, *digest, MAX_SIBLING, self.settings.online).await?
-                }
+                (Some((url, digest)), _) => document(url, *digest).await?,
                 (None, Some(row)) => {
                     let digest = row.metadata.ok_or_else(absent)?;
-                    self.blobs.get(&digest).await.map_err(Failure::internal)?.ok_or_else(absent)?
+                    let blob = call.phases.time(Phase::Store, self.blobs.get(&digest)).await;
+                    blob.map_err(Failure::internal)?.ok_or_else(absent)?
                 }
                 (None, None) => return Err(absent()),
             },

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use weir_core::{Ecosystem, PackageName};
 use weir_policy::Decision;
 use weir_store::DecisionRow;
 
 use super::{Failure, Gateway, ViewKey};
+use crate::metrics::Write;
 use crate::view::{Coding, PageBytes, View};
 
 /// Weight of an entry of the memory of recorded decisions, in bytes.
@@ -60,7 +62,9 @@ impl Gateway {
             body: serde_json::to_string(decision).map_err(Failure::internal)?,
             at: self.clock.now(),
         };
+        let began = Instant::now();
         self.store.record_decision(&row).await.map_err(Failure::internal)?;
+        self.metrics.wrote(Write::Decision, began.elapsed());
         self.recorded.insert(decision.id.clone(), (), RECORDED_WEIGHT);
         Ok(())
     }

@@ -10,9 +10,9 @@ use weir_core::registry::{Part, Which};
 use weir_core::{Ecosystem, PackageName};
 
 use super::{Failure, Gateway, find};
+use crate::account::Late;
 use crate::admission::{Admitted, Leading};
 use crate::judged::Stages;
-use crate::requests::Account;
 use crate::transfer::{Landed, Transfer, TransferError};
 
 /// Bytes read from a spool file at once.
@@ -33,7 +33,8 @@ pub(super) struct Follower {
     pub(super) leading: Leading,
     /// What lets out the rest, once there is a verdict.
     pub(super) admitted: Option<Admitted>,
-    pub(super) account: Arc<Account>,
+    /// Where the account of the request finds what becomes known now.
+    pub(super) late: Arc<Late>,
 }
 
 impl Follower {
@@ -55,7 +56,7 @@ impl Follower {
         };
         tracing::warn!(stage = %self.stages, ecosystem = self.ecosystem.id, file = self.file, error = %failure,
             allowed_before = self.leading.decision(), "an artifact is cut off");
-        self.account.failed(failure.outcome(), decision);
+        self.late.failed(failure.outcome(), decision);
         std::io::Error::other(failure.to_string())
     }
 
@@ -93,7 +94,7 @@ impl Follower {
                     return Err(TransferError::Mismatch { file: self.file.clone(), problem }.into());
                 }
                 let admitted = self.admit(landed).await?;
-                self.account.admitted(admitted.decision(), *admitted.digest());
+                self.late.admitted(admitted.decision(), *admitted.digest());
                 let size = admitted.size();
                 self.admitted = Some(admitted);
                 Ok(size)

@@ -9,6 +9,7 @@ use weir_core::{Ecosystem, PackageName};
 
 use super::{Call, Failure, Gateway, truncated};
 use crate::documents::DocumentError;
+use crate::phases::Phase;
 use crate::respond;
 use crate::view::{Made, PageBytes, View};
 
@@ -25,7 +26,7 @@ impl Gateway {
         form: &Form,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let sight = self.sight(&call.stages, call.ecosystem, package).await?;
+        let sight = self.sight(&call.stages, call.ecosystem, package, call.phases).await?;
         let view = &sight.view;
         call.stale = sight.stale;
         call.record.index_state = Some(view.state);
@@ -67,7 +68,7 @@ impl Gateway {
             }
             Ok::<_, Failure>(Arc::new(made))
         };
-        let made = slot.get_or_try_init(make).await.map(Arc::clone)?;
+        let made = call.phases.time(Phase::Render, slot.get_or_try_init(make)).await.map(Arc::clone)?;
         self.reweigh(call, view);
         Ok(made)
     }
@@ -77,7 +78,8 @@ impl Gateway {
         if !page.is_coded(coding) && !respond::is_current(page, call.headers) {
             // Compressing a large page takes a while, which other requests would wait for.
             let coded = Arc::clone(page);
-            tokio::task::spawn_blocking(move || drop(coded.coded(coding))).await.map_err(Failure::internal)?;
+            let coding = tokio::task::spawn_blocking(move || drop(coded.coded(coding)));
+            call.phases.time(Phase::Render, coding).await.map_err(Failure::internal)?;
             self.reweigh(call, view);
         }
         Ok(respond::page(page, coding, call.headers))
@@ -96,7 +98,8 @@ impl Gateway {
             .ok_or_else(|| Failure::NotFound(format!("there is no release {}", truncated(version))))?;
         let decision = view.release_decision(release).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
         call.record.version = Some(version.to_owned());
-        self.record(&decision, call.ecosystem, &view.known.facts.package).await?;
+        let recorded = self.record(&decision, call.ecosystem, &view.known.facts.package);
+        call.phases.time(Phase::Store, recorded).await?;
         call.record.decision = Some(decision.id.clone());
         if view.served().get(release).is_some_and(|served| served.refused.is_none()) {
             return Ok(());
@@ -125,8 +128,10 @@ impl Gateway {
         }
         self.keep_private(call, path).await?;
         let upstream = self.documents.upstream(call.ecosystem)?;
-        let forwarded = upstream
-            .forward(http::Method::GET, path, Bytes::new(), None)
+        let forwarded = upstream.forward(http::Method::GET, path, Bytes::new(), None);
+        let forwarded = call
+            .phases
+            .time(Phase::Upstream, forwarded)
             .await
             .map_err(|error| Failure::Document(DocumentError::Upstream(error)))?;
         Ok(respond::reply(Reply {
@@ -149,7 +154,7 @@ impl Gateway {
             let private = |rules: &&_| weir_policy::private_name(rules, call.ecosystem, &package);
             if let Some(decision) = rules.iter().find_map(private) {
                 call.record.package = package.as_str().to_owned();
-                self.record(&decision, call.ecosystem, &package).await?;
+                call.phases.time(Phase::Store, self.record(&decision, call.ecosystem, &package)).await?;
                 return Err(Failure::Refused(Box::new(decision)));
             }
         }

@@ -14,6 +14,7 @@ use crate::departed;
 use crate::documents::{DocumentError, Held};
 use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
+use crate::phases::{Phase, Phases};
 use crate::view::View;
 
 /// Versions of a document that are gone back while none of them can be read.
@@ -35,7 +36,7 @@ impl Gateway {
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Arc<View>, Failure> {
-        self.sight(stages, ecosystem, package).await.map(|sight| sight.view)
+        self.sight(stages, ecosystem, package, &Phases::default()).await.map(|sight| sight.view)
     }
 
     pub(super) async fn sight(
@@ -43,17 +44,18 @@ impl Gateway {
         stages: &Stages,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
+        phases: &Phases,
     ) -> Result<Sight, Failure> {
         let policy = self.policy.load_full();
         for stage in stages.iter() {
             let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
             if let Some(decision) = weir_policy::private_name(rules, ecosystem, package) {
-                self.record(&decision, ecosystem, package).await?;
+                phases.time(Phase::Store, self.record(&decision, ecosystem, package)).await?;
                 return Err(Failure::Refused(Box::new(decision)));
             }
         }
         let advisories = self.advisories.load_full();
-        let held = match self.held(ecosystem, package).await {
+        let held = match phases.time(Phase::Upstream, self.held(ecosystem, package)).await {
             // Upstream has deleted it, and advisories tell why.
             Err(DocumentError::Absent { .. }) if departed::is_reported(ecosystem, package, &advisories) => Vec::new(),
             held => held?,
@@ -72,8 +74,8 @@ impl Gateway {
         {
             return Ok(Sight { stale: stale.or_else(|| replaced(&view)), view });
         }
-        let known = self.known(package_key, ecosystem, held, stamp, advisories).await?;
-        let view = self.judged(key, known, policy).await?;
+        let known = phases.time(Phase::Facts, self.known(package_key, ecosystem, held, stamp, advisories)).await?;
+        let view = phases.time(Phase::Judge, self.judged(key, known, policy)).await?;
         Ok(Sight { stale: stale.or_else(|| replaced(&view)), view })
     }
 

@@ -285,7 +285,7 @@ async fn a_record_that_the_store_refuses_takes_no_other_with_it() {
     let metrics = Arc::new(Metrics::default());
     let log = RequestLog::start(gate.store.clone(), Arc::clone(&metrics));
     for row in [good.clone(), bad, good] {
-        log.finish(row);
+        log.keep(row);
     }
     log.flush().await;
     assert_eq!(gate.store.count_requests().await.unwrap(), before + 2);

@@ -92,6 +92,7 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
 
 impl Door {
     async fn connection(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let _open = self.app.gateway().metrics().connection();
         // Responses are written whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
