@@ -7,5 +7,6 @@
 mod documents;
 mod examples;
 mod limits;
+mod observing;
 mod source;
 mod workspace;
