@@ -37,7 +37,7 @@ fn the_page_of_the_log_is_what_the_lines_have() {
     page.push_str(
         "\nThe phases are where a request waits, in microseconds. Requests that wait for one piece of shared work, such as a \
          document\nthat is being fetched, each count the whole of their own wait. What is ready in memory is not counted, so \
-         that the phases\ntogether are a little less than `duration_us`, and a warm page has `access_us` and `body_us` alone.\n\n\
+         that the phases\ntogether are a little less than `duration_us`, and a warm page has hardly more than `body_us`.\n\n\
          ## Other lines\n\n\
          Everything else is told as it happens: at `ERROR` what Weir could not do, at `WARN` what somebody should look at, at\n\
          `INFO` what has changed. Those that belong to a request have its id: `http{request_id=\"…\"}` in text, \
