@@ -79,6 +79,11 @@ impl App {
         caller.principal.name.clone_into(&mut account.record.principal);
         let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
         match first {
+            // `CONNECT host:80` and `OPTIONS *` have no path either: a 200 would tell the one that it has a tunnel.
+            "" if !path.starts_with('/') => text(StatusCode::BAD_REQUEST, "an address here begins with a slash\n"),
+            "" if !matches!(head.method, Method::GET | Method::HEAD) => {
+                text(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n")
+            }
             "" => html(StatusCode::OK, welcome::welcome(&self.gateway)),
             "metrics" => self.metrics(&head),
             "d" => self.decision(rest, &head, account).await,

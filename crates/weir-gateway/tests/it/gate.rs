@@ -282,64 +282,6 @@ async fn upstream_text(fake: &FakeUpstream, path: &str) -> String {
     answer(&bytes).text()
 }
 
-/// A connection that is kept for many requests.
-pub struct Kept {
-    address: String,
-    stream: Option<TcpStream>,
-}
-
-impl Kept {
-    pub fn new(gate: &TestGate) -> Self {
-        Self { address: gate.address.clone(), stream: None }
-    }
-
-    /// Sends a request, which must not ask for the connection to be closed, and reads its answer.
-    pub async fn ask(&mut self, request: &[u8]) -> Answer {
-        if let Some(stream) = self.stream.take()
-            && let Some(answer) = self.over(stream, request).await
-        {
-            return answer;
-        }
-        // The gate closes a connection after some answers, and may have done so meanwhile.
-        let stream = TcpStream::connect(&self.address).await.unwrap();
-        self.over(stream, request).await.unwrap_or_else(|| answer(b""))
-    }
-
-    async fn over(&mut self, mut stream: TcpStream, request: &[u8]) -> Option<Answer> {
-        stream.write_all(request).await.ok()?;
-        let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
-        loop {
-            let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-            if let Some(end) = end {
-                let so_far = answer(&bytes);
-                let bodiless = request.starts_with(b"HEAD") || matches!(so_far.status, 204 | 304);
-                let is_whole = bodiless || (!so_far.cut && framed(&so_far)) || so_far.status < 200;
-                if is_whole {
-                    if bodiless {
-                        bytes.truncate(end + 4);
-                    }
-                    if so_far.header("connection") != "close" {
-                        self.stream = Some(stream);
-                    }
-                    let mut whole = answer(&bytes);
-                    whole.cut &= !bodiless;
-                    return Some(whole);
-                }
-            }
-            match stream.read(&mut buffer).await {
-                Ok(count) if count > 0 => bytes.extend_from_slice(&buffer[..count]),
-                _ if bytes.is_empty() => return None,
-                _ => return Some(answer(&bytes)),
-            }
-        }
-    }
-}
-
-/// True if the head says where the body ends.
-fn framed(answer: &Answer) -> bool {
-    answer.headers.contains_key("content-length") || answer.headers.contains_key("transfer-encoding")
-}
-
 /// An answer that is still on its way.
 pub struct Reading {
     stream: TcpStream,

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod around;
 mod check;
 mod config;
 mod decisions;
