@@ -14,6 +14,8 @@ use crate::place::{Place, SIMPLE_JSON, Server};
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 2;
+/// The address of a stage that allows it, asked with the token of the stage in question.
+const TOKENS_STAGE: &str = "the token's stage at another stage's address";
 /// Addresses that are none of Weir's.
 const ELSEWHERE: &str = "addresses of upstreams and of other packages";
 
@@ -160,6 +162,12 @@ impl Around {
             let example = format!("{} … {}", way.method, way.headers.trim_end().replace("\r\n", ", "));
             let bytes = Bytes::One(self.request(way.method, &target, &headers));
             tasks.push((way.family, Task { route, example, bytes, always: true }));
+        }
+        let elsewhere = format!("/open/{}", route.path);
+        for (method, headers) in ways::EVERYWHERE {
+            let headers = format!("Authorization: Bearer {}\r\n{headers}", self.tokens[stage]);
+            let bytes = Bytes::One(self.request(method, &elsewhere, &headers));
+            tasks.push((TOKENS_STAGE, Task { route, example: elsewhere.clone(), bytes, always: true }));
         }
         for shape in shapes(&target, stage, other) {
             let example = shape.text.replace(&target, "…");
