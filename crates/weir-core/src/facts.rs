@@ -98,8 +98,12 @@ pub struct ArtifactFacts {
     pub file: String,
     /// When upstream says it was uploaded.
     pub published: Option<Timestamp>,
+    /// When upstream said at Weir's first sight that it was uploaded; `None` if it did not say, or nobody remembers.
+    pub first_published: Option<Timestamp>,
     /// When Weir first saw it in an upstream document.
     pub first_seen: Timestamp,
+    /// When upstream last confirmed a document that did not have it yet; `None` if Weir did not know one.
+    pub last_absent: Option<Timestamp>,
     /// SHA-256 as upstream states it, or as Weir found it where upstream states none.
     pub sha256: Option<Digest>,
     /// The index names attestations of where it was built (PEP 740, npm). Not that anyone has verified them.

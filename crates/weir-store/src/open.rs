@@ -34,12 +34,20 @@ const POSTGRES_WRITERS: u32 = 8;
 const WAL_BYTES: &str = "67108864";
 
 /// The migrations: number, name, text for SQLite, text for PostgreSQL. Numbers and names are those of the files.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "first",
-    include_str!("../migrations/sqlite/0001_first.sql"),
-    include_str!("../migrations/postgres/0001_first.sql"),
-)];
+pub(crate) const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "first",
+        include_str!("../migrations/sqlite/0001_first.sql"),
+        include_str!("../migrations/postgres/0001_first.sql"),
+    ),
+    (
+        2,
+        "dates",
+        include_str!("../migrations/sqlite/0002_dates.sql"),
+        include_str!("../migrations/postgres/0002_dates.sql"),
+    ),
+];
 
 /// Where the database is.
 #[derive(Clone, PartialEq, Eq)]

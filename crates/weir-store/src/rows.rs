@@ -78,6 +78,8 @@ pub struct SeenArtifact {
     pub file: String,
     /// The strongest digest that the document states: `sha512:…`, `sha256:…`, `sha1:…`, or empty.
     pub stated: String,
+    /// When the document says that it was published.
+    pub published: Option<Timestamp>,
 }
 
 /// When Weir first saw the releases and files of a document, in the order of the document.
@@ -98,6 +100,10 @@ pub struct ArtifactSeen {
     pub file: String,
     /// When Weir first saw it.
     pub first_seen: Timestamp,
+    /// When upstream said at first sight that it was published; `None` if it did not say, or nobody remembers.
+    pub published: Option<Timestamp>,
+    /// When upstream last confirmed a document of this package that did not have it yet, if Weir had one.
+    pub last_absent: Option<Timestamp>,
     /// The first digest that upstream stated by the algorithm it uses now.
     pub stated: String,
     /// Another digest that upstream stated later. Once there, it stays, whatever upstream states then.

@@ -19,6 +19,9 @@ impl Store {
     /// When the releases and files of a document were first seen. What is new is remembered with `at` and `document`; when
     /// nothing is, nothing is written. A file whose stated digest is no longer the first one is flagged for good, with an
     /// event `changed-bytes`; digests by different algorithms cannot be compared and are remembered side by side.
+    ///
+    /// What is not remembered was not in the document that was compared before this one. When that was last confirmed is
+    /// kept with what is new: no stated date from well before then can be true.
     pub async fn first_seen(
         &self,
         ecosystem: &str,
@@ -42,13 +45,18 @@ impl Store {
         for _ in 0..ATTEMPTS {
             let mut known = self.known(OPERATION, ecosystem, package).await?;
             let news = known.news(releases);
-            if news.is_empty() {
+            // A package that is gone has no document.
+            let is_compared = releases.is_empty() || known.compared.as_ref() == Some(document);
+            if news.is_empty() && is_compared {
                 return Ok(known.answer(releases, at));
             }
-            let all_were_new =
-                transaction!(self, OPERATION, lock Some(&lock), |session| { news.write(&mut session, &sight).await? })?;
-            if all_were_new {
-                known.learn(&news, at);
+            let before = known.compared.filter(|_| !is_compared);
+            let written = transaction!(self, OPERATION, lock Some(&lock), |session| {
+                let last_absent = last_confirmed(&mut session, before.as_ref(), document).await?;
+                news.write(&mut session, &sight, last_absent, is_compared).await?.then_some(last_absent)
+            })?;
+            if let Some(last_absent) = written {
+                known.learn(&news, at, last_absent);
                 return Ok(known.answer(releases, at));
             }
             // Another process was ahead with some of it: its moment counts, so look again.
@@ -64,11 +72,12 @@ impl Store {
 
     async fn known(&self, operation: &'static str, ecosystem: &str, package: &str) -> Result<Known, StoreError> {
         let mut session = self.db.read(operation).await?;
-        let id: Option<i64> = session.one(sql::seen::PACKAGE, values![ecosystem, package]).await?;
-        let Some(id) = id else { return Ok(Known::default()) };
+        let row: Option<Compared> = session.one(sql::seen::COMPARED, values![ecosystem, package]).await?;
+        let Some(Compared { id, compared }) = row else { return Ok(Known::default()) };
         let releases: Vec<(String, Moment)> = session.all(sql::seen::RELEASES, values![id]).await?;
         let artifacts: Vec<(String, KnownArtifact)> = session.all(sql::seen::ARTIFACTS, values![id]).await?;
         Ok(Known {
+            compared,
             releases: releases.into_iter().map(|(version, Moment(at))| (version, at)).collect(),
             artifacts: artifacts.into_iter().collect(),
         })
@@ -78,6 +87,17 @@ impl Store {
 /// What those wait for who write about a package.
 pub(crate) fn package_lock(ecosystem: &str, package: &str) -> String {
     format!("package {ecosystem} {package}")
+}
+
+/// When the document `before` was last confirmed, if `now` is from the same place: another registry's lack tells nothing.
+async fn last_confirmed(
+    session: &mut Session<'_>,
+    before: Option<&Digest>,
+    now: &Digest,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(before) = before else { return Ok(None) };
+    let confirmed: Option<Confirmed> = session.one(sql::seen::LAST_CONFIRMED, values![before, now]).await?;
+    Ok(confirmed.and_then(|Confirmed(at)| at))
 }
 
 /// The id of a package, which is added if need be.
@@ -106,18 +126,31 @@ struct Sight<'a> {
 /// What is remembered of a package.
 #[derive(Default)]
 struct Known {
+    /// The document that it was last compared with.
+    compared: Option<Digest>,
     releases: HashMap<String, Timestamp>,
     artifacts: HashMap<String, KnownArtifact>,
 }
 
 struct KnownArtifact {
     first_seen: Timestamp,
+    published: Option<Timestamp>,
+    last_absent: Option<Timestamp>,
     /// The first statement by each algorithm, separated by spaces.
     stated: String,
     changed: Option<String>,
 }
 
 struct Moment(Timestamp);
+
+/// A moment, if there is one.
+struct Confirmed(Option<Timestamp>);
+
+/// A package's id, and the document that it was last compared with.
+struct Compared {
+    id: i64,
+    compared: Option<Digest>,
+}
 
 /// What a document has that is not remembered.
 #[derive(Default)]
@@ -132,6 +165,7 @@ struct NewArtifact<'a> {
     version: &'a str,
     file: &'a str,
     stated: &'a str,
+    published: Option<Timestamp>,
 }
 
 struct NewStatement<'a> {
@@ -202,7 +236,7 @@ impl Known {
                 let now = word(&artifact.stated);
                 let Some(known) = self.artifacts.get(file) else {
                     if files.insert(file) {
-                        news.artifacts.push(NewArtifact { version, file, stated: now });
+                        news.artifacts.push(NewArtifact { version, file, stated: now, published: artifact.published });
                     }
                     continue;
                 };
@@ -226,10 +260,16 @@ impl Known {
     }
 
     /// What is known after `news` was written.
-    fn learn(&mut self, news: &News<'_>, at: Timestamp) {
+    fn learn(&mut self, news: &News<'_>, at: Timestamp, last_absent: Option<Timestamp>) {
         self.releases.extend(news.releases.iter().map(|version| ((*version).to_owned(), at)));
         for new in &news.artifacts {
-            let known = KnownArtifact { first_seen: at, stated: new.stated.to_owned(), changed: None };
+            let known = KnownArtifact {
+                first_seen: at,
+                published: new.published,
+                last_absent,
+                stated: new.stated.to_owned(),
+                changed: None,
+            };
             self.artifacts.insert(new.file.to_owned(), known);
         }
         for new in &news.statements {
@@ -258,6 +298,8 @@ impl Known {
                     version: release.version.clone(),
                     file: artifact.file.clone(),
                     first_seen: known.map_or(at, |known| known.first_seen),
+                    published: known.and_then(|known| known.published),
+                    last_absent: known.and_then(|known| known.last_absent),
                     stated: known.map_or("", |known| known.counterpart(word(&artifact.stated))).to_owned(),
                     changed: known.and_then(|known| known.changed.clone()),
                 });
@@ -272,15 +314,25 @@ impl News<'_> {
         self.releases.is_empty() && self.artifacts.is_empty() && self.statements.is_empty() && self.changes.is_empty()
     }
 
-    /// Writes all of it; false if some was there already.
-    async fn write(&self, session: &mut Session<'_>, sight: &Sight<'_>) -> Result<bool, StoreError> {
+    /// Writes all of it, and what it was compared with; false if some was there already.
+    async fn write(
+        &self,
+        session: &mut Session<'_>,
+        sight: &Sight<'_>,
+        last_absent: Option<Timestamp>,
+        is_compared: bool,
+    ) -> Result<bool, StoreError> {
         let id = package_id(session, sight.ecosystem, sight.package, sight.at).await?;
         let fixed = values![id, sight.at, sight.document];
         let releases: Vec<Value<'_>> = self.releases.iter().map(|version| Value::from(*version)).collect();
-        let artifacts: Vec<Value<'_>> =
-            self.artifacts.iter().flat_map(|new| [new.file, new.version, new.stated].map(Value::from)).collect();
+        let artifacts: Vec<Value<'_>> = self
+            .artifacts
+            .iter()
+            .flat_map(|new| values![new.file, new.version, new.stated, new.published].to_vec())
+            .collect();
+        let absent = values![id, sight.at, sight.document, last_absent];
         let mut written = session.run_bulk(&sql::seen::ADD_RELEASES, fixed, &releases).await?;
-        written += session.run_bulk(&sql::seen::ADD_ARTIFACTS, fixed, &artifacts).await?;
+        written += session.run_bulk(&sql::seen::ADD_ARTIFACTS, absent, &artifacts).await?;
         for new in &self.statements {
             let row = values![id, new.file, &new.after, &new.before];
             written += session.run(sql::seen::STATE, row).await?;
@@ -296,6 +348,9 @@ impl News<'_> {
                     Some(sight.document),
                 ));
             }
+        }
+        if !is_compared {
+            session.run(sql::seen::COMPARE, values![id, sight.document]).await?;
         }
         append(session, &events, sight.at).await?;
         let planned = self.releases.len() + self.artifacts.len() + self.statements.len() + self.changes.len();
@@ -325,8 +380,26 @@ impl FromColumns for Moment {
     }
 }
 
+impl FromColumns for Confirmed {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.optional_time().map(Confirmed)
+    }
+}
+
+impl FromColumns for Compared {
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self { id: columns.int()?, compared: columns.optional_digest()? })
+    }
+}
+
 impl FromColumns for KnownArtifact {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        Ok(Self { first_seen: columns.time()?, stated: columns.text()?, changed: columns.optional_text()? })
+        Ok(Self {
+            first_seen: columns.time()?,
+            published: columns.optional_time()?,
+            last_absent: columns.optional_time()?,
+            stated: columns.text()?,
+            changed: columns.optional_text()?,
+        })
     }
 }

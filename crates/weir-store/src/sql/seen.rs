@@ -5,6 +5,15 @@ use super::{bulk_statements, statements};
 statements! {
     PACKAGE = "select id from package where ecosystem = $1 and name = $2";
 
+    COMPARED = "select id, compared from package where ecosystem = $1 and name = $2";
+
+    COMPARE = "update package set compared = $2 where id = $1";
+
+    /// When a document was last confirmed, of those at the place of another one.
+    LAST_CONFIRMED = "select max(old.checked_at) from document old
+                      join document new on new.upstream = old.upstream and new.path = old.path
+                      where old.digest = $1 and new.digest = $2";
+
     ADD_PACKAGE = "insert into package (ecosystem, name, first_seen) values ($1, $2, $3)
                    on conflict (ecosystem, name) do nothing";
 
@@ -12,7 +21,7 @@ statements! {
 
     RELEASES = "select version, first_seen from release_seen where package = $1";
 
-    ARTIFACTS = "select file, first_seen, stated, changed from artifact_seen where package = $1";
+    ARTIFACTS = "select file, first_seen, published, last_absent, stated, changed from artifact_seen where package = $1";
 
     /// The first statement by another algorithm is remembered beside the first one.
     STATE = "update artifact_seen set stated = $3 where package = $1 and file = $2 and stated = $4";
@@ -25,6 +34,6 @@ bulk_statements! {
     ADD_RELEASES = "insert into release_seen (package, version, first_seen, document) values ",
         "($1, {}, $2, $3)", fixed 3, " on conflict (package, version) do nothing";
 
-    ADD_ARTIFACTS = "insert into artifact_seen (package, first_seen, document, file, version, stated) values ",
-        "($1, $2, $3, {}, {}, {})", fixed 3, " on conflict (package, file) do nothing";
+    ADD_ARTIFACTS = "insert into artifact_seen (package, first_seen, document, last_absent, file, version, stated, published) values ",
+        "($1, $2, $3, $4, {}, {}, {}, {})", fixed 4, " on conflict (package, file) do nothing";
 }

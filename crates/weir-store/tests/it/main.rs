@@ -115,6 +115,12 @@ macro_rules! store_suite {
                 the_answer_is_in_the_order_of_the_question,
                 a_file_listed_twice_is_seen_once,
                 a_big_document_is_taken_in_quickly,
+                a_new_file_was_absent_when_the_page_before_was_last_confirmed,
+                nothing_is_known_to_have_been_absent_before_the_first_sight_of_a_package,
+                a_page_that_nobody_compared_tells_no_absence,
+                the_same_page_read_better_tells_no_absence,
+                another_upstream_tells_no_absence,
+                the_date_that_was_stated_first_is_kept,
                 two_at_once_agree_on_the_moment,
                 names_come_in_pages,
             }

@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use weir_store::{FirstSeen, SeenArtifact, SeenRelease, Store};
+use weir_store::{FirstSeen, NewDocument, SeenArtifact, SeenRelease, Store};
 
 use crate::Fixture;
+use crate::documents::document;
 use crate::fixture::{at, digest, kinds};
 
 pub fn release(version: &str, artifacts: &[(&str, &str)]) -> SeenRelease {
     let artifacts = artifacts
         .iter()
-        .map(|(file, stated)| SeenArtifact { file: (*file).to_owned(), stated: (*stated).to_owned() })
+        .map(|(file, stated)| SeenArtifact { file: (*file).to_owned(), stated: (*stated).to_owned(), published: None })
         .collect();
     SeenRelease { version: version.to_owned(), artifacts }
 }
@@ -124,6 +125,7 @@ fn big() -> Vec<SeenRelease> {
                 .map(|file| SeenArtifact {
                     file: format!("example-1.{number}.0-cp3{file}-manylinux_2_17_x86_64.whl"),
                     stated: format!("sha256:{}", digest(&format!("{number} {file}"))),
+                    published: Some(at(number)),
                 })
                 .collect();
             SeenRelease { version: format!("1.{number}.0"), artifacts }
@@ -147,6 +149,64 @@ pub async fn a_big_document_is_taken_in_quickly(f: Fixture) {
     println!("5,000 files: all new {new:?}, nothing new {again:?}, one new {one_more:?}");
     // Unoptimised and beside other tests; the budget of 50 ms is for a release build.
     assert!(new.as_secs() < 10 && again.as_secs() < 5, "{new:?}, {again:?}");
+}
+
+/// Sees version after version of the page, each confirmed at its own moment, and tells when the last file was last absent.
+async fn last_absent(f: &Fixture, pages: &[(&str, &[&str], &[i64])]) -> Option<weir_core::Timestamp> {
+    let mut last = None;
+    for (text, files, moments) in pages {
+        for moment in *moments {
+            f.store.record_document(&document(text), at(*moment)).await.unwrap();
+        }
+        let files: Vec<(&str, &str)> = files.iter().map(|file| (*file, "")).collect();
+        let now = at(*moments.last().unwrap());
+        let seen = f.store.first_seen("pypi", "example", &[release("1.0", &files)], &digest(text), now).await.unwrap();
+        last = seen.artifacts.last().unwrap().last_absent;
+    }
+    last
+}
+
+pub async fn a_new_file_was_absent_when_the_page_before_was_last_confirmed(f: Fixture) {
+    let absent = last_absent(&f, &[("one", &["a"], &[10, 20, 30]), ("two", &["a", "b"], &[40])]).await;
+    assert_eq!(absent, Some(at(30)));
+    // It stays so, whatever pages come.
+    let absent = last_absent(&f, &[("three", &["a", "b"], &[50]), ("two", &["a", "b"], &[60])]).await;
+    assert_eq!(absent, Some(at(30)));
+}
+
+pub async fn nothing_is_known_to_have_been_absent_before_the_first_sight_of_a_package(f: Fixture) {
+    assert_eq!(last_absent(&f, &[("one", &["a"], &[10, 20])]).await, None);
+}
+
+pub async fn a_page_that_nobody_compared_tells_no_absence(f: Fixture) {
+    last_absent(&f, &[("one", &["a"], &[10, 20])]).await;
+    // This page came and was never read; it may have had the file already.
+    f.store.record_document(&document("two"), at(30)).await.unwrap();
+    assert_eq!(last_absent(&f, &[("three", &["a", "b"], &[40])]).await, Some(at(20)));
+}
+
+pub async fn the_same_page_read_better_tells_no_absence(f: Fixture) {
+    // A later Weir may find files in a page that an earlier one could not read.
+    assert_eq!(last_absent(&f, &[("one", &["a"], &[10]), ("one", &["a", "b"], &[20])]).await, None);
+}
+
+pub async fn another_upstream_tells_no_absence(f: Fixture) {
+    last_absent(&f, &[("one", &["a"], &[10, 20])]).await;
+    let elsewhere = NewDocument { upstream: String::from("https://mirror.example/"), ..document("two") };
+    f.store.record_document(&elsewhere, at(30)).await.unwrap();
+    let files = [release("1.0", &[("a", ""), ("b", "")])];
+    let seen = f.store.first_seen("pypi", "example", &files, &digest("two"), at(30)).await.unwrap();
+    assert_eq!(seen.artifacts[1].last_absent, None);
+}
+
+pub async fn the_date_that_was_stated_first_is_kept(f: Fixture) {
+    let dated = |day: Option<i64>| {
+        let artifact = SeenArtifact { file: String::from("a"), stated: String::new(), published: day.map(at) };
+        [SeenRelease { version: String::from("1.0"), artifacts: vec![artifact] }]
+    };
+    for now in [Some(7), Some(5), None] {
+        assert_eq!(see(&f.store, &dated(now), 10).await.artifacts[0].published, Some(at(7)));
+    }
 }
 
 pub async fn two_at_once_agree_on_the_moment(f: Fixture) {

@@ -77,9 +77,9 @@ async fn tour(store: &Store) {
     store.close_document(&upstream, &path, at(5)).await.unwrap();
     assert_eq!(store.expire_documents(at(9)).await.unwrap().len(), 2);
 
-    for stated in ["", "sha1:a", "sha512:b", "sha512:c"] {
+    for (stated, document) in [("", "d"), ("sha1:a", "e"), ("sha512:b", "e"), ("sha512:c", "e")] {
         let releases = [release("1.0", &[("f", stated)])];
-        store.first_seen("pypi", "example", &releases, &digest("d"), at(1)).await.unwrap();
+        store.first_seen("pypi", "example", &releases, &digest(document), at(1)).await.unwrap();
     }
     store.package_names("pypi", "", 10).await.unwrap();
     for bytes in ["one", "two"] {
