@@ -21,6 +21,10 @@ use crate::metrics::{Metrics, Write};
 /// Largest document after decompression, in bytes. Kept in step with the limit that `weir-upstream` reads by.
 pub const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
 
+/// How long upstream's word that a package has no such file or release stands, in milliseconds. A request for what the kept
+/// page does not know makes Weir ask again only after it.
+pub const UNKNOWN_STANDS: i64 = 15 * 1000;
+
 /// How long an answer of upstream is taken for current, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
@@ -189,8 +193,36 @@ impl Documents {
         {
             return kept.answer;
         }
+        let lifetime = if wanted.shared { self.lifetimes.shared } else { self.lifetimes.package };
+        self.patiently(ecosystem, wanted, now, lifetime).await
+    }
+
+    /// Asks upstream again for a document that does not know what someone asks for, once for all who wait, unless upstream
+    /// was asked within [`UNKNOWN_STANDS`], whatever came of it. What is current afterwards, [`Documents::current`] tells.
+    pub async fn confirm(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) {
+        let now = self.clock.now();
+        let key = (ecosystem.id, wanted.path.clone());
+        // A flight that is joined may have begun for someone to whom an older confirmation was good enough; the next has not.
+        for _ in 0..2 {
+            let kept = self.held.get(&key);
+            if kept.is_some_and(|kept| kept.from <= now && now < kept.from.plus_millis(UNKNOWN_STANDS)) {
+                return;
+            }
+            // Trouble is remembered like any other answer.
+            drop(self.patiently(ecosystem, wanted, now, UNKNOWN_STANDS).await);
+        }
+    }
+
+    /// A document that upstream has confirmed within `lifetime`, or what is kept if that takes too long.
+    async fn patiently(
+        self: &Arc<Self>,
+        ecosystem: &'static Ecosystem,
+        wanted: &Wanted,
+        now: Timestamp,
+        lifetime: i64,
+    ) -> Answer {
         let patience = std::time::Duration::from_millis(u64::try_from(self.lifetimes.patience).unwrap_or_default());
-        match tokio::time::timeout(patience, self.renewed(ecosystem, wanted)).await {
+        match tokio::time::timeout(patience, self.renewed(ecosystem, wanted, lifetime)).await {
             Ok(answer) => answer,
             Err(_) => match self.kept(ecosystem, wanted).await {
                 Ok(held) => {
@@ -200,16 +232,16 @@ impl Documents {
                     self.keep(ecosystem, wanted, answer.clone(), now, self.lifetimes.negative);
                     answer
                 }
-                Err(_) => self.renewed(ecosystem, wanted).await,
+                Err(_) => self.renewed(ecosystem, wanted, lifetime).await,
             },
         }
     }
 
     /// What [`Documents::renew`] gives, run once for all who wait for it.
-    async fn renewed(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
+    async fn renewed(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted, lifetime: i64) -> Answer {
         let key = (ecosystem.id, wanted.path.clone());
         let (this, wanted) = (Arc::clone(self), wanted.clone());
-        let renewed = self.flights.run(key, || async move { this.renew(ecosystem, &wanted).await }).await;
+        let renewed = self.flights.run(key, || async move { this.renew(ecosystem, &wanted, lifetime).await }).await;
         renewed.map_err(DocumentError::storage)?
     }
 
@@ -237,7 +269,7 @@ impl Documents {
             .ok_or_else(|| DocumentError::Absent { upstream: upstream.base().to_owned(), path: wanted.path.clone() })
     }
 
-    async fn renew(self: Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
+    async fn renew(self: Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted, within: i64) -> Answer {
         let now = self.clock.now();
         let kept = match self.kept(ecosystem, wanted).await {
             Ok(held) => Some(held),
@@ -246,7 +278,7 @@ impl Documents {
         };
         let lifetime = if wanted.shared { self.lifetimes.shared } else { self.lifetimes.package };
         if let Some(held) = &kept
-            && now < held.checked_at.plus_millis(lifetime)
+            && now < held.checked_at.plus_millis(lifetime.min(within))
             && held.checked_at <= now
         {
             self.keep(ecosystem, wanted, Ok(Arc::clone(held)), held.checked_at, lifetime);

@@ -8,6 +8,7 @@ use weir_policy::Decision;
 
 use crate::gateway::{Failure, Gateway};
 use crate::judged::Stages;
+use crate::phases::Phases;
 use crate::refusal;
 use crate::view::View;
 
@@ -33,8 +34,9 @@ impl Gateway {
         package: &PackageName,
         version: Option<&str>,
     ) -> Result<Explanation, Failure> {
-        let view = match self.view(stages, ecosystem, package).await {
-            Ok(view) => view,
+        let has = |view: &View| version.is_none_or(|version| view.known.release(version).is_some());
+        let view = match self.sight_of(stages, ecosystem, package, has, &Phases::default()).await {
+            Ok(sight) => sight.view,
             Err(Failure::Refused(decision)) => return Ok(self.explanation(*decision, ecosystem, package)),
             Err(failure) => return Err(failure),
         };

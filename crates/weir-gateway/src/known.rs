@@ -122,7 +122,11 @@ pub fn seen(index: &Index) -> Vec<SeenRelease> {
             artifacts: release
                 .artifacts
                 .iter()
-                .map(|artifact| SeenArtifact { file: artifact.file.clone(), stated: stated(&artifact.digests) })
+                .map(|artifact| SeenArtifact {
+                    file: artifact.file.clone(),
+                    stated: stated(&artifact.digests),
+                    published: artifact.published,
+                })
                 .collect(),
         })
         .collect()
@@ -191,7 +195,9 @@ pub fn facts(
                         ArtifactFacts {
                             file: artifact.file.clone(),
                             published: artifact.published,
+                            first_published: seen.and_then(|seen| seen.published),
                             first_seen: seen.map_or(*first_seen, |seen| seen.first_seen),
+                            last_absent: seen.and_then(|seen| seen.last_absent),
                             sha256: artifact.digests.sha256.or(row.map(|row| row.sha256)),
                             attested: artifact.attested,
                             findings: findings(seen.and_then(|seen| seen.changed.as_deref()), row),

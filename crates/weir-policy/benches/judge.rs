@@ -95,7 +95,9 @@ fn package(affected: usize) -> PackageFacts {
                     .map(|n| ArtifactFacts {
                         file: format!("subject-{version}-{n}.whl"),
                         published: Some(date),
+                        first_published: None,
                         first_seen: date,
+                        last_absent: None,
                         sha256: Some(Digest::of(version.as_bytes())),
                         attested: false,
                         findings: Vec::new(),

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use weir_core::facts::{ArtifactFacts, Install, PackageFacts, ReleaseFacts};
 use weir_core::{Digest, Timestamp};
 
+use crate::born::Seen;
 use crate::judge::Age;
 use crate::reason::Reasons;
 use crate::rules::integrity;
@@ -229,8 +230,8 @@ impl Writer {
         let release = known.release;
         self.raw("{\"artifacts\":");
         match known.artifact {
-            Some(artifact) => self.list(&[artifact], |out, artifact| out.artifact(artifact)),
-            None => self.list(&release.artifacts, Self::artifact),
+            Some(artifact) => self.list(&[artifact], |out, artifact| out.artifact(artifact, release)),
+            None => self.list(&release.artifacts, |out, artifact| out.artifact(artifact, release)),
         }
         // Changed bytes of one file concern every file of the release.
         let changed = release.artifacts.iter().flat_map(|it| &it.findings).any(integrity::concerns_release);
@@ -238,7 +239,8 @@ impl Writer {
         self.raw(",\"deprecated\":");
         self.optional(release.deprecated.as_deref());
         self.raw(",\"first_seen\":");
-        self.first_seen(release.published, release.first_seen);
+        // First seen counts only where upstream tells no date.
+        self.moment(if release.published.is_none() { Some(release.first_seen) } else { None });
         self.raw(",\"install\":");
         match &release.origin.install {
             Install::Unknown => self.raw("null"),
@@ -278,7 +280,8 @@ impl Writer {
         self.raw("}");
     }
 
-    fn artifact(&mut self, artifact: &ArtifactFacts) {
+    fn artifact(&mut self, artifact: &ArtifactFacts, release: &ReleaseFacts) {
+        let seen = Seen::of(artifact, release);
         self.raw(if artifact.attested { "{\"attested\":true" } else { "{\"attested\":false" });
         self.raw(",\"file\":");
         self.text(&artifact.file);
@@ -286,8 +289,16 @@ impl Writer {
         self.list(&artifact.findings, |out, finding| {
             out.strings(&[("code", Some(&finding.code)), ("text", Some(&finding.text))]);
         });
+        if seen.first_published.is_some() {
+            self.raw(",\"first_published\":");
+            self.moment(seen.first_published);
+        }
         self.raw(",\"first_seen\":");
-        self.first_seen(artifact.published, artifact.first_seen);
+        self.moment(seen.first_seen);
+        if seen.last_absent.is_some() {
+            self.raw(",\"last_absent\":");
+            self.moment(seen.last_absent);
+        }
         self.raw(",\"published\":");
         self.moment(artifact.published);
         self.raw(",\"sha256\":");
@@ -296,10 +307,5 @@ impl Writer {
             None => self.raw("null"),
         }
         self.raw("}");
-    }
-
-    /// First seen counts only where upstream tells no date.
-    fn first_seen(&mut self, published: Option<Timestamp>, first_seen: Timestamp) {
-        self.moment(if published.is_none() { Some(first_seen) } else { None });
     }
 }

@@ -14,11 +14,13 @@
 //! | `raw`, `reader`, `mistake` | what was written, and what is wrong with it, where? |
 //! | `pattern` | which packages and versions are meant? |
 //! | [`rules`] | what does each rule say? One file a rule |
+//! | `born` | from when is an age counted, and on whose word? |
 //! | `judge`, `nearest` | what does it come to, and what may be taken instead? |
 //! | `together` | what do two stages come to, where both hold? |
 //! | `decision`, `inputs` | how is it told, recorded and enforced? |
 //! | `reference` | the reference page of rules |
 
+mod born;
 mod decision;
 mod history;
 mod inputs;
@@ -37,6 +39,7 @@ mod stage;
 mod together;
 mod waiver;
 
+pub use born::{MAX_AHEAD_DAYS, REPLICATION_SLACK};
 pub use decision::{Decision, Permit, private_name};
 pub use inputs::Inputs;
 pub use judge::{ArtifactJudgement, Judgement, MAX_REASONS, ReleaseJudgement, judge};

@@ -23,6 +23,7 @@ pub mod integrity;
 pub mod license;
 pub mod malware;
 pub mod minimum_age;
+pub mod not_after;
 pub mod private_name;
 pub mod provenance_lost;
 pub mod publisher_changed;
@@ -45,6 +46,7 @@ pub static RULES: &[&dyn Rule] = &[
     &yanked::Yanked,
     &deprecated::Deprecated,
     &unmaintained::Unmaintained,
+    &not_after::NotAfter,
     &minimum_age::MinimumAge,
     &publisher_changed::PublisherChanged,
 ];

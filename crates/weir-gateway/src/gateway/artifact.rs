@@ -31,7 +31,8 @@ impl Gateway {
         part: Part,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let sight = self.sight(&call.stages, call.ecosystem, package, call.phases).await?;
+        let has = |view: &View| find(&view.known, which, part).is_ok();
+        let sight = self.sight_of(&call.stages, call.ecosystem, package, has, call.phases).await?;
         call.stale = sight.stale;
         let view = sight.view;
         let place = match find(&view.known, which, part) {

@@ -26,14 +26,20 @@ impl Gateway {
         form: &Form,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let sight = self.sight(&call.stages, call.ecosystem, package, call.phases).await?;
+        let mut sight = self.sight(&call.stages, call.ecosystem, package, call.phases).await?;
+        if sight.view.known.held.is_empty() {
+            call.stale = sight.stale;
+            call.record.index_state = Some(sight.view.state);
+            return Err(self.departed(call, &sight.view, None).await);
+        }
+        let mut made = self.made(call, &sight.view, form).await?;
+        if made.shown == Shown::Nothing {
+            sight = self.sight_of(&call.stages, call.ecosystem, package, |_| false, call.phases).await?;
+            made = self.made(call, &sight.view, form).await?;
+        }
         let view = &sight.view;
         call.stale = sight.stale;
         call.record.index_state = Some(view.state);
-        if view.known.held.is_empty() {
-            return Err(self.departed(call, view, None).await);
-        }
-        let made = self.made(call, view, form).await?;
         match &made.shown {
             Shown::Package => {}
             Shown::Nothing => {

@@ -21,9 +21,9 @@ use crate::view::View;
 const MAX_BACK: usize = 8;
 
 /// A package as a stage sees it now.
-pub(super) struct Sight {
+pub(crate) struct Sight {
     /// What the stage makes of it.
-    pub(super) view: Arc<View>,
+    pub(crate) view: Arc<View>,
     /// Why it may be out of date, if upstream did not confirm it in time.
     pub(super) stale: Option<String>,
 }
@@ -79,7 +79,27 @@ impl Gateway {
         Ok(Sight { stale: stale.or_else(|| replaced(&view)), view })
     }
 
-    async fn held(
+    /// The same for someone who asks for what `has` looks for. Where the kept pages do not know it, upstream is asked once
+    /// more before it is called unknown: it may have been published since.
+    pub(crate) async fn sight_of(
+        self: &Arc<Self>,
+        stages: &Stages,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+        has: impl Fn(&View) -> bool,
+        phases: &Phases,
+    ) -> Result<Sight, Failure> {
+        let sight = self.sight(stages, ecosystem, package, phases).await?;
+        if has(&sight.view) || !self.settings.online {
+            return Ok(sight);
+        }
+        for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
+            phases.time(Phase::Upstream, self.documents.confirm(ecosystem, wanted)).await;
+        }
+        self.sight(stages, ecosystem, package, phases).await
+    }
+
+    pub(super) async fn held(
         &self,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
@@ -98,7 +118,7 @@ impl Gateway {
         Ok(held)
     }
 
-    async fn known(
+    pub(super) async fn known(
         self: &Arc<Self>,
         key: PackageKey,
         ecosystem: &'static Ecosystem,

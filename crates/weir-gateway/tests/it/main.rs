@@ -1,6 +1,7 @@
 //! The gate at its boundary: a real socket on one side, a fake upstream on the other.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod age;
 mod departed;
 mod gate;
 mod memory;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use weir_core::Timestamp;
-use weir_core::facts::{ArtifactFacts, Kind, PackageFacts, ReleaseFacts};
+use weir_core::facts::{Kind, PackageFacts, ReleaseFacts};
 
+use crate::born::{Born, Word};
 use crate::judge::{Age, Draft, DraftRelease, strictest};
 use crate::outcome::Outcome;
 use crate::raw::{Raw, Value};
@@ -45,8 +46,15 @@ impl Rule for MinimumAge {
     }
     fn explanation(&self) -> &'static str {
         "Most malicious releases are found within days. Each artifact is held (`quarantine`) until it is old enough by its own \
-         upload date: a new file on an old release waits by itself. Where upstream tells no date, Weir's first sight of it \
-         counts, with the detail `date-unknown`. A date in the future is not old enough.\n\n\
+         upload date, which comes from the same document as the decision: a new file on an old release waits by itself. What \
+         Weir saw stands beside the date:\n\n\
+         - Where upstream tells no date, Weir's first sight of the file counts (detail `date-unknown`).\n\
+         - If upstream's page was confirmed without the file, and the date that is stated later lies more than a day before \
+         that moment, it is not believed: first sight counts (`back-dated`). A package that Weir sees for the first time, \
+         or did not look at since, is not doubted.\n\
+         - If a date changes later, the stricter of the two counts, but none beyond first sight (`date-changed`).\n\
+         - A date that is still to come holds until it has come and the age has passed, at most 30 days and the age beyond \
+         first sight (`date-ahead`).\n\n\
          With `except-fixes`, a fix does not wait. Let A be the newest release that is old enough and that all other rules \
          allow. If A is affected by an advisory that this stage warns on or blocks (or there is no A, and every release that \
          is old enough is affected by one), and no release that is old enough is free of it, then exactly one release is \
@@ -84,29 +92,6 @@ struct Set {
     except_fixes: bool,
 }
 
-/// What an artifact's age is counted from.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Born {
-    at: Timestamp,
-    /// Upstream says so; otherwise it is Weir's first sight.
-    stated: bool,
-}
-
-impl Born {
-    fn of(artifact: &ArtifactFacts, release: &ReleaseFacts) -> Self {
-        // The only artifact of a release was published when the release was.
-        let only = if release.artifacts.len() == 1 { release.published } else { None };
-        Self::new(artifact.published.or(only), artifact.first_seen)
-    }
-
-    fn new(published: Option<Timestamp>, first_seen: Timestamp) -> Self {
-        match published {
-            Some(at) => Self { at, stated: true },
-            None => Self { at: first_seen, stated: false },
-        }
-    }
-}
-
 impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
@@ -123,6 +108,9 @@ impl Check for Set {
             let mut latest = None;
             let mut age = |born: Born, draft: &mut Draft| {
                 let until = born.at.plus_days(self.days);
+                if let Word::Ahead { stated, .. } = born.word {
+                    draft.changes_at(stated);
+                }
                 if context.at >= until {
                     return Age::Passed;
                 }
@@ -132,8 +120,8 @@ impl Check for Set {
                 Age::Held(until)
             };
             let ages: Vec<Age> =
-                release.artifacts.iter().map(|artifact| age(Born::of(artifact, release), draft)).collect();
-            let alone = ages.is_empty().then(|| age(Born::new(release.published, release.first_seen), draft));
+                release.artifacts.iter().map(|artifact| age(Born::of(artifact, release, context.at), draft)).collect();
+            let alone = ages.is_empty().then(|| age(Born::of_release(release), draft));
             let Some(judged) = draft.releases.get_mut(index) else { continue };
             judged.age = alone.unwrap_or(latest.map_or(Age::Passed, Age::Held));
             for (artifact, age) in judged.artifacts.iter_mut().zip(ages) {
@@ -155,24 +143,24 @@ impl Check for Set {
                 }
             }
         }
-        self.hold(facts, draft);
+        self.hold(context, draft);
     }
 }
 
 impl Set {
     /// Says of all that is held that it is.
-    fn hold(&self, facts: &PackageFacts, draft: &mut Draft) {
+    fn hold(&self, context: Context<'_>, draft: &mut Draft) {
         let mut said: HashMap<Born, Arc<Reason>> = HashMap::new();
         let mut say = |born: Born, until: Timestamp| {
             Arc::clone(said.entry(born).or_insert_with(|| Arc::new(self.held(born, until))))
         };
-        for (release, judged) in facts.releases.iter().zip(&mut draft.releases) {
+        for (release, judged) in context.facts.releases.iter().zip(&mut draft.releases) {
             if let (true, Age::Held(until)) = (release.artifacts.is_empty(), &judged.age) {
-                judged.reasons.push(say(Born::new(release.published, release.first_seen), *until));
+                judged.reasons.push(say(Born::of_release(release), *until));
             }
             for (artifact, judged) in release.artifacts.iter().zip(&mut judged.artifacts) {
                 if let Age::Held(until) = &judged.age {
-                    judged.reasons.push(say(Born::of(artifact, release), *until));
+                    judged.reasons.push(say(Born::of(artifact, release, context.at), *until));
                 }
             }
         }
@@ -180,20 +168,22 @@ impl Set {
 
     fn held(&self, born: Born, until: Timestamp) -> Reason {
         let asked = days(self.days);
-        let message = if born.stated {
-            format!("Published on {}; this stage asks for an age of {asked}, so it is held until {until}.", born.at)
-        } else {
-            format!(
-                "Its registry tells no date and it was first seen on {}; this stage asks for an age of {asked}, so it is held \
-                 until {until}.",
-                born.at
-            )
+        let message =
+            format!("{}; this stage asks for an age of {asked}, so it is held until {until}.", born.sentence());
+        let mut facts = born.facts();
+        if let Some(facts) = facts.as_object_mut() {
+            facts.insert(String::from("days"), json!(self.days));
+            facts.insert(String::from("held_until"), json!(until));
+        }
+        let line = match born.detail() {
+            Some(detail @ ("back-dated" | "date-ahead")) => format!("{CODE} (held until {until}, {detail})"),
+            _ => format!("{CODE} (held until {until})"),
         };
-        let since = if born.stated { "published" } else { "first_seen" };
-        let facts = json!({ since: born.at, "days": self.days, "held_until": until });
-        let reason = Reason::new(CODE, Outcome::Quarantine, message, &format!("{CODE} (held until {until})"), facts);
-        let reason = reason.until(until);
-        if born.stated { reason } else { reason.detail("date-unknown") }
+        let reason = Reason::new(CODE, Outcome::Quarantine, message, &line, facts).until(until);
+        match born.detail() {
+            Some(detail) => reason.detail(detail),
+            None => reason,
+        }
     }
 
     /// The one young release that need not wait, and why.

@@ -180,7 +180,7 @@ fn a_date_in_the_future_is_not_old_enough() {
     check(
         "minimum-age = 3",
         "npm x\n1.0.0 2030-01-01",
-        expect![["1.0.0 quarantine: minimum-age (held until 2030-01-04T00:00:00Z)\n"]],
+        expect![["1.0.0 quarantine: minimum-age (held until 2030-01-04T00:00:00Z, date-ahead)\n"]],
     );
 }
 

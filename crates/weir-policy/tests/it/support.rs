@@ -22,8 +22,9 @@ pub fn at(text: &str) -> Timestamp {
 /// Reads facts: a line `ecosystem name`, then one release a line: version, date or `-`, and any of
 /// `ID(9.8)`, `ID(?)`, `ID(9.8,kev,epss=0.5,fixed=2.0,aka=CVE-1)`, `ID(malware)`, `ID(unmaintained)`, `yanked=WHY`,
 /// `deprecated=WHY`, `license=TEXT`, `file=NAME@DATE`, `finding=FILE:CODE`, `runs=NAME:COMMAND` (`runs=nothing`),
-/// `by=ACCOUNT` (`by=ACCOUNT!` is a trusted publisher), `owners=A,B`, `attested=all` (`attested=FILE`), `served=STAGE`; `_`
-/// in words is a space. Further first lines:
+/// `by=ACCOUNT` (`by=ACCOUNT!` is a trusted publisher), `owners=A,B`, `attested=all` (`attested=FILE`), `served=STAGE`, and
+/// of all its files `seen=DATE` (first), `absent=DATE` (last), `first=DATE` (stated at first sight); `_` in words is a
+/// space. Further first lines:
 /// `feed DATE|never`, `status WORD`.
 pub fn facts(text: &str) -> PackageFacts {
     let mut lines = text.trim().lines().map(str::trim);
@@ -72,10 +73,14 @@ fn release(
         artifacts: Vec::new(),
     };
     let mut attested: Vec<String> = Vec::new();
+    let (mut seen, mut absent, mut first) = (None, None, None);
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((&word, ""));
         match key {
             "yanked" => release.yanked = Some(value.to_owned()),
+            "seen" => seen = Some(at(value)),
+            "absent" => absent = Some(at(value)),
+            "first" => first = Some(at(value)),
             "deprecated" => release.deprecated = Some(value.to_owned()),
             "license" => {
                 release.license = Some(License { text: value.to_owned(), source: String::from("METADATA") });
@@ -119,6 +124,8 @@ fn release(
     }
     for artifact in &mut release.artifacts {
         artifact.attested = attested.iter().any(|which| *which == "all" || *which == artifact.file);
+        artifact.first_seen = seen.unwrap_or(artifact.first_seen);
+        (artifact.last_absent, artifact.first_published) = (absent, first);
     }
     release
 }
@@ -127,7 +134,9 @@ fn artifact(file: &str, published: Option<Timestamp>) -> ArtifactFacts {
     ArtifactFacts {
         file: file.to_owned(),
         published,
+        first_published: None,
         first_seen: published.unwrap_or_else(|| at("2026-09-30")),
+        last_absent: None,
         sha256: Some(Digest::of(file.as_bytes())),
         attested: false,
         findings: Vec::new(),
