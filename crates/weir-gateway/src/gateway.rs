@@ -33,8 +33,10 @@ mod follow;
 mod licenses;
 mod page;
 mod sight;
+mod survey;
 mod upkeep;
 
+pub use survey::{Surveyed, Unread};
 pub use upkeep::UnusedWaiver;
 
 /// What can be set.

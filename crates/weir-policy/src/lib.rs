@@ -18,6 +18,7 @@
 //! | `judge`, `nearest` | what does it come to, and what may be taken instead? |
 //! | `together` | what do two stages come to, where both hold? |
 //! | `decision`, `inputs` | how is it told, recorded and enforced? |
+//! | [`survey`] | what does a policy make of many packages? |
 //! | `reference` | the reference page of rules |
 
 mod born;
@@ -36,6 +37,7 @@ mod reason;
 mod reference;
 pub mod rules;
 mod stage;
+pub mod survey;
 mod together;
 mod waiver;
 
@@ -51,4 +53,5 @@ pub use reason::{MAX_LINE, Reason, Reasons, WaiverRef};
 pub use reference::rules_reference;
 pub use rules::{Key, RULES, Rule};
 pub use stage::{RESERVED, Stage};
+pub use survey::Survey;
 pub use waiver::{JUSTIFICATIONS, Waiver, unused_waivers};

@@ -69,7 +69,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(&place, &arguments).await,
             Command::Explain(arguments) => explain::run(&place, &arguments).await,
             Command::Feeds(command) => feeds::run(&place, &command).await,
-            Command::Policy(command) => policy::run(&place, &command),
+            Command::Policy(command) => policy::run(&place, &command).await,
             Command::Config(command) => config::run(&place, &command),
             Command::Admin(command) => admin::run(&place, &command).await,
         }

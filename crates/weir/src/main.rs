@@ -10,6 +10,7 @@
 //! | [`serve`] | how does it run? |
 //! | [`tls`] | which certificate does it show? |
 //! | [`watch`] | what does a running Weir look after? |
+//! | [`survey`] | what does a policy make of everything that is kept? |
 //! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
 //! | [`check`] | is everything that Weir keeps whole? |
 //! | [`output`] | how does it talk to a terminal? |
@@ -25,6 +26,7 @@ mod feeds;
 mod output;
 mod policy;
 mod serve;
+mod survey;
 mod tls;
 mod watch;
 mod wiring;

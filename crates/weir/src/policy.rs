@@ -26,10 +26,16 @@ pub enum Command {
     },
     /// Describe the rules and their settings.
     Rules,
+    /// Say what a stage makes of everything that is kept here, without asking any upstream.
+    ///
+    /// For each package that was ever asked for, its newest release and some before it are judged: the share that each rule
+    /// refuses, holds and warns on, and every newest release that is refused. With --policy, that of a policy which is not
+    /// in force.
+    Survey(crate::survey::Arguments),
 }
 
 /// Runs `weir policy …`.
-pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
+pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check { file } => {
             let path = file.clone().or_else(|| place.policy.clone()).unwrap_or_else(|| place.data.join("policy.toml"));
@@ -45,6 +51,7 @@ pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
             output::line(weir_policy::rules_reference());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Survey(arguments) => crate::survey::run(place, arguments).await,
     }
 }
 

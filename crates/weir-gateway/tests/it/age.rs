@@ -40,7 +40,7 @@ async fn assert_files(gate: &TestGate, version: &str, status: u16, phrase: &str)
 async fn reason(gate: &TestGate, version: &str) -> Value {
     let ecosystem = gate.gateway.ecosystems().by_id("npm").unwrap();
     let package = ecosystem.names.parse("example").unwrap();
-    let told = gate.gateway.explain("dev", ecosystem, &package, Some(version)).await.unwrap();
+    let told = gate.gateway.explain(&"dev".into(), ecosystem, &package, Some(version)).await.unwrap();
     serde_json::to_value(&told).unwrap()["reasons"][0].clone()
 }
 
