@@ -11,4 +11,5 @@ mod policy_text;
 mod properties;
 mod rules;
 mod support;
+mod survey;
 mod waivers;

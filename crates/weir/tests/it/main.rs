@@ -22,5 +22,6 @@ mod place;
 mod policy;
 mod start;
 mod stop;
+mod survey;
 mod upkeep;
 mod upstream;

@@ -25,6 +25,23 @@ async fn a_changed_policy_takes_effect_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn on_the_day_of_an_outbreak_one_line_of_the_policy_is_enough() {
+    let place = Place::new().await;
+    place.policy("[stage.dev]\n");
+    place.fake.pypi().release("example", "1.0.0").published("2026-01-01").add();
+    place.fake.pypi().release("example", "1.1.0").published("2026-03-01").add();
+    let server = place.serve();
+    let path = place.wheel(&server, "dev", "example", "1.1.0");
+    server.get(&path).expect(200);
+    place.policy("[stage.dev]\nnot-after = \"2026-02-01T00:00:00Z\"\n");
+    until("the newer release is refused", SOON, || server.get(&path).status == 403);
+    let path = place.wheel(&server, "dev", "example", "1.0.0");
+    server.get(&path).expect(200);
+    let ran = place.weir(["explain", "pkg:pypi/example@1.1.0"]).expect(1);
+    ran.prints(&["not-after: Published on 2026-03-01T00:00:00Z", "published after"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_policy_that_does_not_check_leaves_the_last_good_one_loudly() {
     let place = Place::with_an_advisory().await;
     let server = place.serve();
