@@ -94,6 +94,19 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// What `weir policy survey` says of all that was installed through it, by another policy.
+    pub fn survey(&self, policy: &Path, stage: &str, newest: usize) -> serde_json::Value {
+        let mut command = setting::command(&self.binary);
+        command.arg("--data").arg(self.root.path().join("data")).arg("--policy").arg(policy);
+        command.arg("--config").arg(self.root.path().join("weir.toml"));
+        command.args(["policy", "survey", "--format", "json", "--stage", stage, "--newest", &newest.to_string()]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
 impl Drop for Gate {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -9,10 +9,12 @@
 //! | [`cells`] | does it show that? |
 //! | [`facts`] | are the promises about particular packages kept? |
 //! | [`fidelity`] | is what is installed through Weir the same as without it? |
+//! | [`calibration`] | what does the default policy make of what real projects bring? |
 //! | [`page`] | what is written of it? |
 //! | [`gate`], [`sandbox`], [`setting`], [`seen`] | how is one run, and what is seen of it? |
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests fails by panicking")]
 
+mod calibration;
 mod cells;
 mod clients;
 mod facts;
