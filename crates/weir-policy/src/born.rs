@@ -61,6 +61,11 @@ impl Born {
         Self { at: believed, word }
     }
 
+    /// The moment for what compares releases: a date that is still to come is as good as any other there.
+    pub fn settled(artifact: &ArtifactFacts, release: &ReleaseFacts) -> Timestamp {
+        Self::of(artifact, release, Timestamp::from_millis(i64::MAX)).at
+    }
+
     /// Of a release that has no artifacts.
     pub fn of_release(release: &ReleaseFacts) -> Self {
         match release.published {

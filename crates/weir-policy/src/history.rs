@@ -6,14 +6,18 @@
 use weir_core::Timestamp;
 use weir_core::facts::{Kind, PackageFacts, ReleaseFacts};
 
+use crate::born::Born;
+
 /// The days for which a change is news, where a rule's `days` is not set.
 pub(crate) const DEFAULT_DAYS: i64 = 90;
 /// Largest `days`.
 pub(crate) const MAX_DAYS: i64 = 3650;
 
-/// When a release came out: as upstream says, else as Weir first saw it.
+/// When a release came out: with its first artifact, by a date that is believed. No date makes a change old news that Weir
+/// knows better.
 pub(crate) fn born(release: &ReleaseFacts) -> Timestamp {
-    release.published.unwrap_or(release.first_seen)
+    let first = release.artifacts.iter().map(|artifact| Born::settled(artifact, release)).min();
+    first.unwrap_or_else(|| Born::of_release(release).at)
 }
 
 /// The places of the releases that can be compared, in the order of their versions. Those that are listed only so that
