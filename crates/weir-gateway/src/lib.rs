@@ -8,6 +8,7 @@
 //! | [`departed`] | what does upstream no longer list, and why would it be refused? |
 //! | [`judged`] | what does a stage make of it, and what if a token is bound to another? |
 //! | [`view`] | what do its pages look like then? |
+//! | `served` | which releases has each stage served? |
 //! | [`learnt`] | what has Weir itself found out about artifacts since it started? |
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
 //! | [`admission`] | may these bytes leave? |
@@ -37,6 +38,7 @@ pub mod phases;
 pub mod refusal;
 pub mod requests;
 pub mod respond;
+mod served;
 pub mod transfer;
 pub mod view;
 

@@ -61,6 +61,12 @@ impl Store {
         session.one(sql::decisions::GET, values![id]).await
     }
 
+    /// The releases of a package of which a file was asked for and allowed, whatever was enforced: version and stage.
+    pub async fn allowed_releases(&self, ecosystem: &str, package: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let mut session = self.db.read("allowed_releases").await?;
+        session.all(sql::decisions::ALLOWED, values![ecosystem, package]).await
+    }
+
     /// Records what an index was rendered from. False if it is recorded already; then nothing is written.
     pub async fn record_index_state(&self, new: &IndexState) -> Result<bool, StoreError> {
         const OPERATION: &str = "record_index_state";

@@ -30,6 +30,7 @@ struct Release {
     published: String,
     manifest: Value,
     tarball: Bytes,
+    attested: bool,
 }
 
 /// A handle on the npm registry of a [`FakeUpstream`](crate::FakeUpstream).
@@ -49,6 +50,7 @@ pub struct ReleaseBuilder {
     extras: Value,
     deprecated: Option<String>,
     tarball: Option<Bytes>,
+    attested: bool,
 }
 
 impl FakeNpm {
@@ -82,6 +84,7 @@ impl FakeNpm {
             extras: json!({}),
             deprecated: None,
             tarball: None,
+            attested: false,
         }
     }
 
@@ -170,6 +173,12 @@ impl ReleaseBuilder {
         self
     }
 
+    /// The index names attestations for it.
+    pub fn attested(mut self) -> Self {
+        self.attested = true;
+        self
+    }
+
     /// It has this tarball.
     pub fn bytes(mut self, tarball: impl Into<Bytes>) -> Self {
         self.tarball = Some(tarball.into());
@@ -189,7 +198,8 @@ impl ReleaseBuilder {
         if ["preinstall", "install", "postinstall"].iter().any(|event| !manifest["scripts"][*event].is_null()) {
             manifest["hasInstallScript"] = json!(true);
         }
-        let release = Release { version: version.to_owned(), published: self.published, manifest, tarball };
+        let attested = self.attested;
+        let release = Release { version: version.to_owned(), published: self.published, manifest, tarball, attested };
         self.npm.change(name, |package| {
             package.releases.retain(|there| there.version != version);
             package.releases.push(release);
@@ -262,13 +272,19 @@ impl Package {
 
 impl Release {
     fn dist(&self, npm: &FakeNpm, name: &str) -> Value {
-        json!({
+        let mut dist = json!({
             "tarball": format!("{}{}", npm.url, npm.tarball(name, &self.version)),
             "integrity": integrity(&self.tarball),
             "shasum": shasum(&self.tarball),
             "fileCount": 2,
             "unpackedSize": self.tarball.len(),
-        })
+        });
+        if self.attested {
+            let url = format!("{}-/npm/v1/attestations/{name}@{}", npm.url(), self.version);
+            dist["attestations"] =
+                json!({ "url": url, "provenance": { "predicateType": "https://slsa.dev/provenance/v1" } });
+        }
+        dist
     }
 }
 

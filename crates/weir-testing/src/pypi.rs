@@ -39,6 +39,7 @@ struct File {
     yanked: Option<String>,
     metadata: Option<Bytes>,
     stated: bool,
+    attested: bool,
 }
 
 /// A handle on the PyPI of a [`FakeUpstream`].
@@ -55,6 +56,7 @@ pub struct ReleaseBuilder {
     name: String,
     version: String,
     headers: Vec<(String, String)>,
+    attested: bool,
     published: Option<String>,
     requires_python: Option<String>,
     yanked: Option<String>,
@@ -92,6 +94,7 @@ impl FakePypi {
             pypi: self.clone(),
             name: name.to_owned(),
             version: version.to_owned(),
+            attested: false,
             headers: Vec::new(),
             published: Some(String::from("2020-01-01T00:00:00Z")),
             requires_python: None,
@@ -193,6 +196,12 @@ impl ReleaseBuilder {
     /// When its files were uploaded: a date or an RFC 3339 time.
     pub fn published(mut self, at: &str) -> Self {
         self.published = Some(moment(at));
+        self
+    }
+
+    /// The index names attestations for its files.
+    pub fn attested(mut self) -> Self {
+        self.attested = true;
         self
     }
 
@@ -308,6 +317,7 @@ impl ReleaseBuilder {
                     yanked: self.yanked.clone(),
                     metadata: offered.then(|| metadata.clone()),
                     stated: self.stated,
+                    attested: self.attested,
                 });
             }
         });
@@ -391,6 +401,9 @@ impl File {
         }
         if let Some(versions) = &self.requires_python {
             file["requires-python"] = json!(versions);
+        }
+        if self.attested {
+            file["provenance"] = json!(format!("{files_at}/integrity/{}/provenance", self.name));
         }
         if let Some(metadata) = &self.metadata {
             let stated = json!({ "sha256": Digest::of(metadata) });

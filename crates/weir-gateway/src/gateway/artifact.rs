@@ -16,6 +16,7 @@ use crate::account::Late;
 use crate::admission::{Admitted, Leading};
 use crate::phases::Phase;
 use crate::respond::{self, Asked};
+use crate::served;
 use crate::transfer::{Landed, Order, Transfer};
 use crate::view::View;
 
@@ -143,8 +144,12 @@ impl Gateway {
     ) -> Result<Decision, Failure> {
         let decision =
             view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
-        let recorded = self.record(&decision, call.ecosystem, &view.known.facts.package);
-        call.phases.time(Phase::Store, recorded).await?;
+        let package = &view.known.facts.package;
+        let is_first = !self.is_recorded(&decision);
+        call.phases.time(Phase::Store, self.record(&decision, call.ecosystem, package)).await?;
+        if is_first && served::is_news(&view.known, release, &decision) {
+            self.learnt.add(call.ecosystem.id, package);
+        }
         call.record.decision = Some(decision.id.clone());
         if decision.permit().is_none() {
             return Err(Failure::Refused(Box::new(view.told(decision, release))));

@@ -39,6 +39,11 @@ fn told(page: &[u8]) -> HashSet<&[u8]> {
 }
 
 impl Gateway {
+    /// True if this process knows that a decision is on record.
+    pub(super) fn is_recorded(&self, decision: &Decision) -> bool {
+        self.recorded.get(&decision.id).is_some()
+    }
+
     /// Makes sure that a decision which someone asked for is on record, before it takes effect.
     pub async fn record(
         &self,

@@ -15,6 +15,7 @@ use crate::documents::{DocumentError, Held};
 use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
 use crate::phases::{Phase, Phases};
+use crate::served;
 use crate::view::View;
 
 /// Versions of a document that are gone back while none of them can be read.
@@ -157,9 +158,16 @@ impl Gateway {
         let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
         let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let licenses = self.declared_licenses(ecosystem, &package).await?;
+        let allowed = match served::matters(&index) {
+            true => {
+                self.store.allowed_releases(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?
+            }
+            false => Vec::new(),
+        };
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
             let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
+            served::add(&mut facts, &artifacts, &allowed);
             departed::add(&mut index, &mut facts, &advisories);
             Arc::new(Known::new(held, index, facts, artifacts, stamp))
         })

@@ -216,6 +216,12 @@ impl TestGate {
         [&self.pypi, &self.npm, &self.cargo].into_iter().flat_map(FakeUpstream::requests).collect()
     }
 
+    /// The decision that an answer names, as it is on record.
+    pub async fn decision(&self, answer: &Answer) -> serde_json::Value {
+        let row = self.store.decision(&answer.headers["weir-decision"]).await.unwrap().unwrap();
+        serde_json::from_str(&row.body).unwrap()
+    }
+
     /// Forgets the requests that came to upstreams.
     pub fn forget(&self) {
         [&self.pypi, &self.npm, &self.cargo].into_iter().for_each(FakeUpstream::forget);

@@ -10,4 +10,5 @@ mod pass;
 mod policy;
 mod stages;
 mod streaming;
+mod takeover;
 mod upstream;

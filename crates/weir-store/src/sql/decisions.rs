@@ -8,6 +8,11 @@ statements! {
 
     GET = "select id, stage, ecosystem, package, version, file, outcome, effective, body, at from decision where id = $1";
 
+    /// Releases of which a file was asked for and allowed, with the stages in which it was.
+    ALLOWED = "select distinct version, stage from decision
+               where ecosystem = $1 and package = $2 and file is not null and outcome in ('allow', 'warn')
+               order by version, stage";
+
     HAS_INDEX_STATE = "select at from index_state where digest = $1";
 
     ADD_INDEX_STATE = "insert into index_state

@@ -94,6 +94,7 @@ async fn tour(store: &Store) {
     store.facts_current("pkg:pypi/example@1.0").await.unwrap();
 
     store.record_decision(&decision("d")).await.unwrap();
+    assert!(store.allowed_releases("pypi", "example").await.unwrap().is_empty());
     let state: IndexState = index_state("i");
     store.record_index_state(&state).await.unwrap();
     store.index_state(&state.digest).await.unwrap();
