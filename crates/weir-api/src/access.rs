@@ -1,7 +1,6 @@
 //! Who is asking, and may they?
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -10,6 +9,7 @@ use weir_core::{Clock, Timestamp};
 use weir_gateway::Principal;
 use weir_store::{Scope, Store, StoreError, TokenRow};
 
+use crate::proxy::Origin;
 use crate::token::Token;
 
 /// How long a token that was looked up is taken for valid without another look, in milliseconds: the longest that a
@@ -41,6 +41,11 @@ pub enum Denied {
     /// No credentials, and anonymous reading is off.
     #[error("a token is needed: send it as Bearer, or as the password of Basic")]
     Missing,
+    /// No credentials, and it came through a proxy.
+    #[error(
+        "a token is needed, since this request came through a proxy: send it as Bearer, or as the password of Basic"
+    )]
+    Forwarded,
     /// Credentials that are none of Weir's, or that ended.
     #[error("this token is not valid: it is unknown, revoked or expired")]
     Invalid,
@@ -53,7 +58,7 @@ impl Denied {
     /// The word for it in metrics; `None` if it is no fault of the one who asks.
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Missing => Some("missing"),
+            Self::Missing | Self::Forwarded => Some("missing"),
             Self::Invalid => Some("invalid"),
             Self::Store(_) => None,
         }
@@ -66,17 +71,19 @@ impl Access {
         Self { store, clock, anonymous, seen: Mutex::default() }
     }
 
-    /// Who the request with `headers` from `peer` is from.
-    pub async fn caller(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Denied> {
+    /// Who the request with `headers` from `origin` is from.
+    pub async fn caller(&self, headers: &HeaderMap, origin: &Origin) -> Result<Caller, Denied> {
         // An empty password is what clients send that were given a user name only: it is no attempt at a token.
         let Some(sent) = credentials(headers).filter(|sent| !sent.is_empty()) else {
+            let is_local = origin.client.is_some_and(|client| client.is_loopback());
             // Behind a proxy everybody comes from loopback, so a forwarded request is never anonymous.
-            let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
-            return if self.anonymous && peer.to_canonical().is_loopback() && !forwarded {
-                let principal = Principal { name: String::from("anonymous"), stage: None };
-                Ok(Caller { principal, admin: false })
-            } else {
-                Err(Denied::Missing)
+            return match origin.forwarded {
+                false if self.anonymous && is_local => {
+                    let principal = Principal { name: String::from("anonymous"), stage: None };
+                    Ok(Caller { principal, admin: false })
+                }
+                true if self.anonymous => Err(Denied::Forwarded),
+                _ => Err(Denied::Missing),
             };
         };
         let token = Token::parse(&sent).ok_or(Denied::Invalid)?;

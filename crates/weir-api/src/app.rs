@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use serde_json::json;
 use tracing::Instrument;
 use weir_core::Purl;
@@ -19,6 +19,7 @@ use weir_gateway::{Gateway, Stages, gateway::Failure};
 use crate::access::{Access, Caller, Denied};
 use crate::conditions::Conditions;
 use crate::decision::{Form, Shown};
+use crate::proxy::{Origin, Proxies};
 use crate::{page, welcome};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,6 +28,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct App {
     gateway: Arc<Gateway>,
     access: Access,
+    proxies: Proxies,
+    /// What stands before every path, if the public address has a path.
+    prefix: String,
     conditions: Arc<Conditions>,
     run: String,
     requests: AtomicU64,
@@ -38,7 +42,15 @@ impl App {
         let mut random = [0; 4];
         // Ids only have to differ between runs; without random bytes they still count up.
         let _ = getrandom::fill(&mut random);
-        Self { gateway, access, conditions, run: weir_core::digest::hex(&random), requests: AtomicU64::new(1) }
+        let prefix = page::prefix(&gateway.settings().public_url).to_owned();
+        let run = weir_core::digest::hex(&random);
+        let proxies = Proxies::default();
+        Self { gateway, access, proxies, prefix, conditions, run, requests: AtomicU64::new(1) }
+    }
+
+    /// Believes these proxies.
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// The gate.
@@ -51,16 +63,20 @@ impl App {
         let id = format!("{}-{:x}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
         let header = HeaderValue::from_str(&id);
         let span = tracing::info_span!("http", request_id = id);
-        let mut account = self.gateway.account(&request, id, Some(peer));
-        let mut response = self.route(request, peer, &mut account).instrument(span).await;
+        let origin = self.proxies.origin(request.headers(), peer);
+        let mut account = self.gateway.account(&request, id, origin.client);
+        let mut response = self.route(request, &origin, &mut account).instrument(span).await;
         if let Ok(id) = header {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         account.follow(response)
     }
 
-    async fn route(self: &Arc<Self>, request: Request<Body>, peer: IpAddr, account: &mut Account) -> Response {
-        let (head, body) = request.into_parts();
+    async fn route(self: &Arc<Self>, request: Request<Body>, origin: &Origin, account: &mut Account) -> Response {
+        let (mut head, body) = request.into_parts();
+        if let Some(uri) = self.without_prefix(&head.uri) {
+            head.uri = uri;
+        }
         let path = head.uri.path();
         match path {
             "/healthz" => return text(StatusCode::OK, "ok\n"),
@@ -72,7 +88,7 @@ impl App {
             "/static/weir.css" => return with(StatusCode::OK, "text/css; charset=utf-8", page::STYLE.to_owned()),
             _ => {}
         }
-        let caller = match account.phases.time(Phase::Access, self.access.caller(&head.headers, peer)).await {
+        let caller = match account.phases.time(Phase::Access, self.access.caller(&head.headers, origin)).await {
             Ok(caller) => caller,
             Err(denied) => return self.denied(&denied),
         };
@@ -101,6 +117,17 @@ impl App {
         }
         let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         with(StatusCode::OK, content_type, self.gateway.metrics().render())
+    }
+
+    /// The address without the prefix, if it has it: a proxy may hand it on or take it away.
+    fn without_prefix(&self, uri: &Uri) -> Option<Uri> {
+        let rest = uri.path().strip_prefix(&self.prefix).filter(|_| !self.prefix.is_empty())?;
+        if !rest.is_empty() && !rest.starts_with('/') {
+            return None;
+        }
+        let path = if rest.is_empty() { "/" } else { rest };
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{path}{query}").parse().ok()
     }
 
     fn denied(&self, denied: &Denied) -> Response {
@@ -136,7 +163,8 @@ impl App {
                 match shown {
                     Some(shown) => {
                         account.record.decision = Some(id.to_owned());
-                        let mut response = with(StatusCode::OK, form.content_type(), shown.render(form));
+                        let shown = shown.render(form, &self.gateway.settings().public_url);
+                        let mut response = with(StatusCode::OK, form.content_type(), shown);
                         guard(&mut response);
                         response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
                         response

@@ -101,9 +101,9 @@ impl Shown {
     }
 
     /// The decision in `form`.
-    pub fn render(&self, form: Form) -> String {
+    pub fn render(&self, form: Form, public_url: &str) -> String {
         match form {
-            Form::Html => self.html(),
+            Form::Html => self.html(public_url),
             Form::Text => self.text(),
             Form::Json => self.json(),
         }
@@ -172,7 +172,7 @@ impl Shown {
         out
     }
 
-    fn html(&self) -> String {
+    fn html(&self, public_url: &str) -> String {
         let mut out = format!(
             "<p class=\"verdict {class}\"><span>{class}</span></p>\n<h1>{}</h1>\n",
             Text(&self.title),
@@ -219,7 +219,7 @@ impl Shown {
             moment(&self.row.at.to_string()),
             at = self.row.at,
         ));
-        page(&self.title, &out)
+        page(&self.title, &out, public_url)
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`app`] | which address leads where? |
 //! | [`access`] | who is asking, and may they? |
+//! | [`proxy`] | who is it from, when a proxy is in between? |
 //! | [`token`] | what is a token, and how is it kept? |
 //! | [`decision`] | `/d/ID`: why was this refused, and what now? |
 //! | [`conditions`] | `/readyz`: what is wrong at the moment? |
@@ -15,9 +16,11 @@ pub mod app;
 pub mod conditions;
 pub mod decision;
 pub mod page;
+pub mod proxy;
 pub mod token;
 pub mod welcome;
 
 pub use access::Access;
 pub use app::App;
 pub use conditions::Conditions;
+pub use proxy::{Network, Proxies};

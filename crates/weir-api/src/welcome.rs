@@ -42,7 +42,7 @@ pub fn welcome(gateway: &Gateway) -> String {
         }
         body.push_str("</dl>\n");
     }
-    page("Set up", &body)
+    page("Set up", &body, &gateway.settings().public_url)
 }
 
 #[cfg(test)]

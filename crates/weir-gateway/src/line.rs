@@ -55,7 +55,7 @@ const fn phase(phase: Phase) -> Field {
 /// All keys, in the order in which they are written. What a request does not have is left out.
 pub const FIELDS: [Field; 26] = [
     text("request_id", "its id, which the client has as `X-Request-Id`; other lines about it have it, too"),
-    text("peer", "address of the other end of the connection"),
+    text("peer", "address of the client: the other end of the connection, or whom a trusted proxy names"),
     text("method", "HTTP method"),
     text("path", "path as sent, without the query; printable ASCII, other bytes as `%XX`, cut after 512 characters"),
     number("status", "HTTP status; 0 if the client went away before there was one"),
@@ -89,7 +89,7 @@ pub struct Line<'a> {
     pub at: Timestamp,
     /// Its id.
     pub id: &'a str,
-    /// The other end of the connection.
+    /// The client: the other end of the connection, or whom a trusted proxy names.
     pub peer: Option<IpAddr>,
     /// Its method.
     pub method: &'a str,

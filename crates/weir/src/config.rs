@@ -49,6 +49,8 @@ pub struct Server {
     pub memory_mib: usize,
     /// Connections at once; more wait.
     pub max_connections: usize,
+    /// Proxies that are believed: addresses and ranges.
+    pub trusted_proxies: Vec<String>,
     /// Plain HTTP beyond this machine, against the danger.
     pub allow_plain_http: bool,
     /// Certificate and key; without them, plain HTTP.
@@ -71,6 +73,7 @@ impl Default for Server {
             public_url: None,
             memory_mib: 96,
             max_connections: 2048,
+            trusted_proxies: Vec::new(),
             allow_plain_http: false,
             tls: Tls::default(),
         }

@@ -58,7 +58,8 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     let listener = address::listen(arguments, &opened.config, tls.is_some()).await?;
     let address = listener.local_addr().context("the address that is listened on cannot be told")?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let public_url = address::public_url(arguments, &opened.config, scheme, address)?;
+    let public_url = address::public_url(arguments, &opened.config, scheme, address, &policy)?;
+    let proxies = address::proxies(&opened.config)?;
     let blobs = opened.blobs()?;
     // Under the lock: what is there was left by a Weir that is no more.
     blobs.clear_spool().context("what an earlier run left behind cannot be removed")?;
@@ -69,7 +70,7 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     let conditions = Arc::new(Conditions::default());
     let loopback = address.ip().to_canonical().is_loopback();
     let access = Access::new(opened.store.clone(), Arc::clone(&opened.clock), loopback);
-    let app = Arc::new(App::new(Arc::clone(&gateway), access, Arc::clone(&conditions)));
+    let app = Arc::new(App::new(Arc::clone(&gateway), access, Arc::clone(&conditions)).behind(proxies));
     let connections = descriptors::connections(opened.config.server.max_connections);
     output::line(format!("listening on {scheme}://{address}"));
 

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
+use weir_api::page::prefix;
+use weir_api::{Network, Proxies};
+use weir_policy::Policy;
+use weir_upstream::address::redacted_text;
 
 use super::Arguments;
 use crate::config::Config;
@@ -70,7 +74,13 @@ pub async fn listen(arguments: &Arguments, config: &Config, secure: bool) -> any
 }
 
 /// The address under which clients reach this Weir, without a slash at its end: part of every page.
-pub fn public_url(arguments: &Arguments, config: &Config, scheme: &str, address: SocketAddr) -> anyhow::Result<String> {
+pub fn public_url(
+    arguments: &Arguments,
+    config: &Config,
+    scheme: &str,
+    address: SocketAddr,
+    policy: &Policy,
+) -> anyhow::Result<String> {
     let Some(url) = arguments.public_url.as_ref().or(config.server.public_url.as_ref()) else {
         // An unspecified address is reachable as this machine; clients elsewhere need --public-url.
         let host = match address.ip() {
@@ -83,12 +93,82 @@ pub fn public_url(arguments: &Arguments, config: &Config, scheme: &str, address:
         };
         return Ok(format!("{scheme}://{host}:{}", address.port()));
     };
-    let parsed: http::Uri = url.parse().with_context(|| format!("--public-url `{url}` is not an address"))?;
-    if !matches!(parsed.scheme_str(), Some("http" | "https"))
-        || parsed.authority().is_none()
-        || parsed.query().is_some()
-    {
-        bail!("--public-url `{url}` cannot be used; expected https://HOST or https://HOST:PORT");
+    let url = url.trim_end_matches('/');
+    let place = if arguments.public_url.is_some() { "--public-url" } else { "[server] public-url" };
+    if let Some(problem) = unusable(url, policy) {
+        bail!("{place} `{}` cannot be used: {problem}", redacted_text(url));
     }
-    Ok(url.trim_end_matches('/').to_owned())
+    Ok(url.to_owned())
+}
+
+/// What is wrong with a public address, if anything. It stands in pages, header lines and commands, so it is plain.
+fn unusable(url: &str, policy: &Policy) -> Option<String> {
+    const FORM: &str = "expected https://HOST, https://HOST:PORT or https://HOST/PATH";
+    let Ok(parsed) = url.parse::<http::Uri>() else { return Some(String::from(FORM)) };
+    let authority = parsed.authority().map_or("", |authority| authority.as_str());
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) || authority.is_empty() || url.contains(['?', '#', '@']) {
+        return Some(String::from(FORM));
+    }
+    let segments = || prefix(url).split('/').skip(1);
+    let is_plain = |segment: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        !segment.is_empty() && segment.bytes().all(plain) && !segment.bytes().all(|byte| byte == b'.')
+    };
+    if !segments().all(is_plain) {
+        return Some(String::from("its path has other than letters, digits, `-`, `.`, `_`, `~` between slashes"));
+    }
+    let first = segments().next()?;
+    if weir_policy::RESERVED.contains(&first) || policy.stage(first).is_some() {
+        return Some(format!(
+            "its path begins with `{first}`, as addresses of Weir itself do; choose another, such as /weir"
+        ));
+    }
+    None
+}
+
+/// The proxies that are believed.
+pub fn proxies(config: &Config) -> anyhow::Result<Proxies> {
+    let parse = |text: &String| {
+        Network::parse(text)
+            .map_err(|problem| anyhow::anyhow!("[server] trusted-proxies: `{text}` cannot be used: {problem}"))
+    };
+    config.server.trusted_proxies.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_is_plain_and_is_no_address_of_weirs_own() {
+        let policy = Policy::parse("[stage.dev]\n[stage.qa]\n", crate::ecosystems::ALL).unwrap();
+        for good in [
+            "https://a.example",
+            "http://127.0.0.1:8484",
+            "https://[::1]:1",
+            "https://a.example/weir",
+            "https://a/b/c-d_e.f~",
+        ] {
+            assert_eq!(unusable(good, &policy), None, "{good}");
+        }
+        for bad in [
+            "a.example",
+            "ftp://a.example",
+            "https://",
+            "https://a.example/?x",
+            "https://a.example/#x",
+            "https://u:p@a.example",
+            "https://a.example//b",
+            "https://a.example/../b",
+            "https://a.example/a%2fb",
+            "https://a.example/\"b",
+            "https://a.example/dev",
+            "https://a.example/qa/weir",
+            "https://a.example/api",
+            "https://a.example/d",
+            "https://a.example/healthz/x",
+        ] {
+            assert!(unusable(bad, &policy).is_some(), "{bad}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ mod http;
 mod observing;
 mod place;
 mod policy;
+mod proxy;
 mod start;
 mod stop;
 mod survey;
