@@ -5,7 +5,7 @@
 //! interval in which it was current, so that a past day can be served and judged again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use weir_upstream::{Fetched, Flights, Upstream, UpstreamError, Validators};
 
 use crate::cache::Lru;
 use crate::metrics::{Metrics, Write};
+use crate::trouble::{Part, Trouble};
 
 /// Largest document after decompression, in bytes. Kept in step with the limit that `weir-upstream` reads by.
 pub const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
@@ -139,7 +140,7 @@ pub struct Documents {
     flights: Flights<Key, Answer>,
     /// Read by whoever stores bytes and their row, written by whoever gives bytes up.
     storing: tokio::sync::RwLock<()>,
-    trouble: Mutex<HashMap<&'static str, String>>,
+    trouble: Arc<Trouble>,
 }
 
 impl Documents {
@@ -164,7 +165,7 @@ impl Documents {
             bodies: Lru::new(memory),
             flights: Flights::new(),
             storing: tokio::sync::RwLock::default(),
-            trouble: Mutex::default(),
+            trouble: Arc::default(),
         }
     }
 
@@ -173,12 +174,9 @@ impl Documents {
         self.upstreams.get(ecosystem.id).ok_or(DocumentError::NoUpstream(ecosystem.id))
     }
 
-    /// Which upstreams did not answer when last asked: ecosystem and reason.
-    pub fn trouble(&self) -> Vec<(&'static str, String)> {
-        let trouble = self.trouble.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut rows: Vec<_> = trouble.iter().map(|(ecosystem, reason)| (*ecosystem, reason.clone())).collect();
-        rows.sort();
-        rows
+    /// Which upstreams did not do their work when last asked.
+    pub const fn trouble(&self) -> &Arc<Trouble> {
+        &self.trouble
     }
 
     /// The current document, asked for again if the kept one is older than its lifetime. Where upstream is slow, what is
@@ -277,6 +275,7 @@ impl Documents {
             Err(error) => return Err(error),
         };
         let lifetime = if wanted.shared { self.lifetimes.shared } else { self.lifetimes.package };
+        let kept = self.with_bytes(kept).await?;
         if let Some(held) = &kept
             && now < held.checked_at.plus_millis(lifetime.min(within))
             && held.checked_at <= now
@@ -287,6 +286,19 @@ impl Documents {
         let (answer, good_for) = self.ask(ecosystem, wanted, kept, now, lifetime).await;
         self.keep(ecosystem, wanted, answer.clone(), now, good_for);
         answer
+    }
+
+    /// The kept document, if its bytes are there. Where they are lost, upstream is asked for all of it, as if nothing were
+    /// kept: a 304 would bring nothing back.
+    async fn with_bytes(&self, kept: Option<Arc<Held>>) -> Result<Option<Arc<Held>>, DocumentError> {
+        let Some(held) = kept else { return Ok(None) };
+        if self.bodies.get(&held.digest).is_some()
+            || self.blobs.size(&held.digest).await.map_err(DocumentError::storage)?.is_some()
+        {
+            return Ok(Some(held));
+        }
+        tracing::error!(document = held.path, digest = %held.digest, "the bytes of a kept document are lost");
+        Ok(None)
     }
 
     async fn ask(
@@ -415,11 +427,10 @@ impl Documents {
             Err(_) => "error",
         };
         self.metrics.upstream_asked(ecosystem.id, outcome, self.clock.now());
-        let mut trouble = self.trouble.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match fetched {
-            Err(error) => trouble.insert(ecosystem.id, error.to_string()),
-            Ok(_) => trouble.remove(ecosystem.id),
-        };
+            Err(error) => self.trouble.note(ecosystem.id, Part::Index, error.to_string()),
+            Ok(_) => self.trouble.over(ecosystem.id, Part::Index),
+        }
     }
 
     /// The bytes of a held document.

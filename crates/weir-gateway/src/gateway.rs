@@ -219,6 +219,7 @@ impl Gateway {
             Arc::clone(&parts.clock),
             Arc::clone(&metrics),
             Arc::clone(&learnt),
+            Arc::clone(documents.trouble()),
         ));
         Arc::new(Self {
             ecosystems: parts.ecosystems,
@@ -276,7 +277,7 @@ impl Gateway {
 
     /// Which upstreams did not answer when last asked.
     pub fn trouble(&self) -> Vec<(&'static str, String)> {
-        self.documents.trouble()
+        self.documents.trouble().list()
     }
 
     /// The policy in force.

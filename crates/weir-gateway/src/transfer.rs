@@ -13,15 +13,17 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use weir_archive::TailHold;
 use weir_blob::{Blobs, Spool};
-use weir_core::digest::Hasher;
+use weir_core::digest::{Hasher, StatedDigests};
 use weir_core::registry::{Artifact, Container, Expected};
-use weir_core::{Clock, Digest, Ecosystem, PackageName, Purl};
-use weir_store::{NewArtifact, NewFact, Store};
+use weir_core::{Clock, Digest, Ecosystem, PackageName, Purl, Timestamp};
+use weir_store::{ArtifactRecorded, NewArtifact, NewFact, Store};
 use weir_upstream::{Upstream, UpstreamError};
 
+use crate::cache::Lru;
 use crate::learnt::Learnt;
 use crate::metrics::{Metrics, UpstreamLabels, Write};
 use crate::phases::{Phase, Phases};
+use crate::trouble::{Part, Trouble};
 
 /// What is fetched: enough to do it without the view it was asked through.
 #[derive(Clone, Debug)]
@@ -132,7 +134,21 @@ impl Transfer {
     }
 }
 
+/// How long an artifact whose bytes were not those that its index promises is not fetched again, in milliseconds, unless
+/// the index promises others by then. Whoever asks meanwhile is told the same.
+const MISMATCH_MEMORY: i64 = 10 * 60 * 1000;
+/// Most bytes of memory for such artifacts.
+const MISMATCH_BYTES: usize = 1024 * 1024;
+
 type Key = (&'static str, PackageName, String);
+
+/// Bytes that came and were not those that were promised.
+#[derive(Clone)]
+struct Mismatched {
+    promised: StatedDigests,
+    problem: String,
+    from: Timestamp,
+}
 type Running = Mutex<HashMap<Key, Transfer>>;
 
 /// The transfers that run, and what they need.
@@ -143,6 +159,8 @@ pub struct Transfers {
     metrics: Arc<Metrics>,
     learnt: Arc<Learnt>,
     running: Arc<Running>,
+    mismatched: Lru<Key, Mismatched>,
+    trouble: Arc<Trouble>,
 }
 
 /// Takes a transfer off the list of those that run, also when its task panics.
@@ -169,8 +187,10 @@ impl Transfers {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         learnt: Arc<Learnt>,
+        trouble: Arc<Trouble>,
     ) -> Self {
-        Self { store, blobs, clock, metrics, learnt, running: Arc::default() }
+        let mismatched = Lru::new(MISMATCH_BYTES);
+        Self { store, blobs, clock, metrics, learnt, running: Arc::default(), mismatched, trouble }
     }
 
     /// Joins the transfer of an artifact, or starts it.
@@ -179,6 +199,9 @@ impl Transfers {
         let mut running = lock(&self.running);
         if let Some(transfer) = running.get(&key) {
             return Ok(transfer.clone());
+        }
+        if let Some(error) = self.remembered(&key, &order.artifact.digests) {
+            return Err(error);
         }
         let spool = self.blobs.spool().map_err(|error| TransferError::Storage(error.to_string()))?;
         let (sender, progress) = watch::channel(Progress::default());
@@ -190,6 +213,7 @@ impl Transfers {
         let upstream = Arc::clone(upstream);
         tokio::spawn(async move {
             let end = this.run(&order, &upstream, spool, &sender).await;
+            this.note(order.ecosystem.id, &end);
             if let Err(error) = &end {
                 tracing::warn!(ecosystem = order.ecosystem.id, package = %order.package, file = order.artifact.file,
                     error = %error, "an artifact did not arrive");
@@ -199,6 +223,28 @@ impl Transfers {
             sender.send_modify(|progress| progress.end = Some(end));
         });
         Ok(transfer)
+    }
+
+    /// The mismatch that was found a while ago, if the index still promises the same.
+    fn remembered(&self, key: &Key, promised: &StatedDigests) -> Option<TransferError> {
+        let before = self.mismatched.get(key)?;
+        let (now, until) = (self.clock.now(), before.from.plus_millis(MISMATCH_MEMORY));
+        // A clock that went back makes nothing hold for longer.
+        if before.promised != *promised || now < before.from || now >= until {
+            return None;
+        }
+        let problem = format!("{} (found at {}; it is tried again from {until} on)", before.problem, before.from);
+        Some(TransferError::Mismatch { file: key.2.clone(), problem })
+    }
+
+    /// Tells whether the upstream's files can be had.
+    fn note(&self, ecosystem: &'static str, end: &Result<Landed, TransferError>) {
+        match end {
+            Ok(_) => self.trouble.over(ecosystem, Part::Artifacts),
+            Err(TransferError::Upstream(error)) if error.is_absent() => {}
+            Err(TransferError::Storage(_)) => {}
+            Err(error) => self.trouble.note(ecosystem, Part::Artifacts, error.to_string()),
+        }
     }
 
     async fn run(
@@ -278,8 +324,11 @@ impl Transfers {
             said: serde_json::Value::Object(inspected.declared.said.clone()).to_string(),
         };
         let writing = Instant::now();
-        self.store.record_artifact(&row, now).await.map_err(|error| storage(&error))?;
+        let recorded = self.store.record_artifact(&row, now).await.map_err(|error| storage(&error))?;
         self.metrics.wrote(Write::Artifact, writing.elapsed());
+        if matches!(recorded, ArtifactRecorded::Changed(_)) {
+            self.metrics.integrity.inc();
+        }
         let facts = [
             fact(order, "registry", order.said.to_string(), upstream.base()),
             fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
@@ -305,6 +354,10 @@ impl Transfers {
     async fn mismatch(&self, order: &Order, problem: String) -> Result<Landed, TransferError> {
         self.metrics.integrity.inc();
         let artifact = &order.artifact;
+        let key = (order.ecosystem.id, order.package.clone(), artifact.file.clone());
+        let weight = 512 + problem.len() + artifact.file.len() * 2;
+        let promised = artifact.digests.clone();
+        self.mismatched.insert(key, Mismatched { promised, problem: problem.clone(), from: self.clock.now() }, weight);
         let body = serde_json::json!({ "url": artifact.url, "problem": problem }).to_string();
         let subject = format!("{}#{}", subject(order), artifact.file);
         self.store

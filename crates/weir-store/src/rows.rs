@@ -89,6 +89,8 @@ pub struct FirstSeen {
     pub releases: Vec<(String, Timestamp)>,
     /// The files of all releases, one after the other.
     pub artifacts: Vec<ArtifactSeen>,
+    /// Files that were found just now to be stated with another digest than before.
+    pub changes: u64,
 }
 
 /// When Weir first saw a file, and with which digest.

@@ -57,7 +57,7 @@ impl Store {
             })?;
             if let Some(last_absent) = written {
                 known.learn(&news, at, last_absent);
-                return Ok(known.answer(releases, at));
+                return Ok(FirstSeen { changes: news.changes.len() as u64, ..known.answer(releases, at) });
             }
             // Another process was ahead with some of it: its moment counts, so look again.
         }
@@ -288,6 +288,7 @@ impl Known {
         let mut answer = FirstSeen {
             releases: Vec::with_capacity(releases.len()),
             artifacts: Vec::with_capacity(releases.iter().map(|release| release.artifacts.len()).sum()),
+            changes: 0,
         };
         for release in releases {
             let seen = self.releases.get(&release.version).copied().unwrap_or(at);

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::address::Authority;
+use crate::error::UpstreamError;
+
 /// Opens after some connect failures in a row: for a while every try is refused, then one is let through, and the
 /// others wait for what it finds.
 #[derive(Debug)]
@@ -20,13 +23,29 @@ struct State {
     problem: String,
     /// Nobody tries before this moment.
     until: Option<Instant>,
+    /// The host has asked, with this status, to be left alone until then. That it answers others ends nothing.
+    asked: Option<(Instant, u16)>,
 }
 
 /// The host is not to be tried now.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Open {
-    pub(crate) problem: String,
-    pub(crate) retry_in: Duration,
+    problem: String,
+    retry_in: Duration,
+    /// The host itself asked for it, with this status.
+    asked: Option<u16>,
+}
+
+impl Open {
+    /// What whoever wanted to try is told.
+    pub(crate) fn into_error(self, authority: &Authority) -> UpstreamError {
+        let Self { problem, retry_in, asked } = self;
+        let authority = authority.to_string();
+        match asked {
+            Some(status) => UpstreamError::Waits { authority, status, retry_in },
+            None => UpstreamError::Down { authority, problem, retry_in },
+        }
+    }
 }
 
 impl Circuit {
@@ -38,8 +57,13 @@ impl Circuit {
     /// the next one gets its turn when that has passed, so no try can be lost.
     pub(crate) fn enter(&self, now: Instant) -> Result<(), Open> {
         let mut state = self.lock();
+        if let Some((until, status)) = state.asked.filter(|(until, _)| *until > now) {
+            return Err(Open { problem: String::new(), retry_in: until - now, asked: Some(status) });
+        }
         match state.until {
-            Some(until) if until > now => Err(Open { problem: state.problem.clone(), retry_in: until - now }),
+            Some(until) if until > now => {
+                Err(Open { problem: state.problem.clone(), retry_in: until - now, asked: None })
+            }
             Some(_) => {
                 state.until = Some(now + self.pause);
                 Ok(())
@@ -52,8 +76,13 @@ impl Circuit {
     pub(crate) fn reached(&self) {
         let mut state = self.lock();
         if state.failures > 0 || state.until.is_some() {
-            *state = State::default();
+            *state = State { asked: state.asked, ..State::default() };
         }
+    }
+
+    /// The host answered, with this status, that it wants no request until then.
+    pub(crate) fn asked_to_wait(&self, until: Instant, status: u16) {
+        self.lock().asked = Some((until, status));
     }
 
     /// The host was not reached.
@@ -67,9 +96,11 @@ impl Circuit {
     }
 
     /// The last problem, while the circuit is open.
-    pub(crate) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self, now: Instant) -> Option<String> {
         let state = self.lock();
-        state.until.map(|_| state.problem.clone())
+        let asked = state.asked.filter(|(until, _)| *until > now);
+        let asked = asked.map(|(_, status)| format!("it answered {status} and asks for no requests for now"));
+        asked.or_else(|| state.until.map(|_| state.problem.clone()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -96,19 +127,31 @@ mod tests {
             assert_eq!(circuit.enter(start), Ok(()));
             circuit.failed(start, "refused");
         }
-        assert_eq!(circuit.enter(start), Err(Open { problem: String::from("refused"), retry_in: PAUSE }));
+        let open = Open { problem: String::from("refused"), retry_in: PAUSE, asked: None };
+        assert_eq!(circuit.enter(start), Err(open));
 
         let later = start + PAUSE;
         assert_eq!(circuit.enter(later), Ok(()), "one trial");
         assert!(circuit.enter(later).is_err(), "only one");
         circuit.failed(later, "refused again");
-        assert_eq!(circuit.problem().as_deref(), Some("refused again"));
+        assert_eq!(circuit.problem(later).as_deref(), Some("refused again"));
 
         let last = later + PAUSE;
         assert_eq!(circuit.enter(last), Ok(()));
         circuit.reached();
         assert_eq!(circuit.enter(last), Ok(()));
-        assert_eq!(circuit.problem(), None);
+        assert_eq!(circuit.problem(last), None);
+    }
+
+    #[test]
+    fn a_host_that_asks_for_a_pause_gets_it_whatever_else_it_answers() {
+        let circuit = Circuit::new(3, PAUSE);
+        let start = Instant::now();
+        circuit.asked_to_wait(start + PAUSE, 429);
+        circuit.reached();
+        let open = circuit.enter(start).unwrap_err();
+        assert_eq!((open.asked, open.retry_in), (Some(429), PAUSE));
+        assert_eq!(circuit.enter(start + PAUSE), Ok(()));
     }
 
     #[test]

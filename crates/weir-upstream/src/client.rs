@@ -159,7 +159,7 @@ impl Upstream {
 
     /// Why the base cannot be reached at the moment, as far as earlier requests have told; `None` if it can.
     pub fn trouble(&self) -> Option<String> {
-        self.host(self.inner.allowed.base()).circuit.problem()
+        self.host(self.inner.allowed.base()).circuit.problem(Instant::now())
     }
 
     /// Fetches the document at `path`, which is relative to the base and percent-encoded.
@@ -324,11 +324,7 @@ impl Upstream {
         let idempotent = question.method.is_idempotent();
         let mut tries = 0;
         loop {
-            host.circuit.enter(Instant::now()).map_err(|open| UpstreamError::Down {
-                authority: authority.to_string(),
-                problem: open.problem,
-                retry_in: open.retry_in,
-            })?;
+            host.circuit.enter(Instant::now()).map_err(|open| open.into_error(authority))?;
             let request = self.request(url, authority, question);
             let error = match tokio::time::timeout(limits.first_byte, request.send()).await {
                 Ok(Ok(response)) => {
@@ -346,6 +342,12 @@ impl Upstream {
                             None => self.pause(tries).await,
                         }
                         continue;
+                    }
+                    if let (429 | 503, Some(pause)) =
+                        (response.status().as_u16(), pause.filter(|pause| *pause > limits.retry_after))
+                    {
+                        let until = Instant::now() + pause.min(limits.left_alone);
+                        host.circuit.asked_to_wait(until, response.status().as_u16());
                     }
                     return Ok(response);
                 }

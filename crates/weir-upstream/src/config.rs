@@ -76,6 +76,9 @@ pub struct Limits {
     pub backoff: Duration,
     /// Longest `Retry-After` that is waited for; a longer one is an error at once.
     pub retry_after: Duration,
+    /// Longest time for which a host that asks for no requests (`Retry-After` with 429 or 503) is left alone; then it is
+    /// asked again, whatever it wanted.
+    pub left_alone: Duration,
     /// Most requests at once to one host; documents and artifacts are counted apart, so that large files do not hold up
     /// indexes.
     pub concurrency: u16,
@@ -100,6 +103,7 @@ impl Default for Limits {
             retries: 2,
             backoff: Duration::from_millis(150),
             retry_after: Duration::from_secs(5),
+            left_alone: Duration::from_secs(2 * 60),
             concurrency: 32,
             down_after: 3,
             down_for: Duration::from_secs(10),

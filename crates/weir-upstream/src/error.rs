@@ -25,6 +25,19 @@ pub enum UpstreamError {
         /// When it is tried again.
         retry_in: Duration,
     },
+    /// It asked a moment ago for no more requests, so it was not tried.
+    #[error(
+        "`{authority}` answered {status} and asks for no requests for now; the next try is in {} s",
+        .retry_in.as_secs_f64().ceil()
+    )]
+    Waits {
+        /// Host and port.
+        authority: String,
+        /// The status with which it asked.
+        status: u16,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
     /// It took too long.
     #[error("`{url}` timed out: {phase} took more than {} s", .after.as_secs_f64())]
     Timeout {
@@ -162,6 +175,7 @@ impl UpstreamError {
         match self {
             Self::Unreachable { .. }
             | Self::Down { .. }
+            | Self::Waits { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
             | Self::Tls { .. } => true,

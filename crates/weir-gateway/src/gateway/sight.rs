@@ -16,6 +16,7 @@ use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
 use crate::phases::{Phase, Phases};
 use crate::served;
+use crate::trouble::Part;
 use crate::view::View;
 
 /// Versions of a document that are gone back while none of them can be read.
@@ -155,6 +156,7 @@ impl Gateway {
             .first_seen(ecosystem.id, package.as_str(), &known::seen(&index), &document, now)
             .await
             .map_err(DocumentError::storage)?;
+        let changed = first_seen.changes;
         let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
         let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let licenses = self.declared_licenses(ecosystem, &package).await?;
@@ -173,10 +175,9 @@ impl Gateway {
         })
         .await
         .map_err(DocumentError::storage)?;
-        let changed = known.facts.releases.iter().flat_map(|release| &release.artifacts);
-        let changed = changed.filter(|artifact| artifact.findings.iter().any(|f| f.code == "changed-bytes")).count();
         if changed > 0 {
-            self.metrics.integrity.inc_by(changed as u64);
+            // Those that this look has found: what is known already is no new event.
+            self.metrics.integrity.inc_by(changed);
             tracing::error!(ecosystem = ecosystem.id, package = %known.facts.package, artifacts = changed,
                 "upstream states other bytes under old coordinates");
         }
@@ -209,6 +210,7 @@ impl Gateway {
             };
             let broken = held.iter().position(|held| held.url == invalid.url).unwrap_or(0);
             let reason = first.get_or_insert_with(|| invalid.to_string()).clone();
+            self.documents.trouble().note(ecosystem.id, Part::Index, reason.clone());
             match self.documents.before(ecosystem, &held[broken], &reason).await? {
                 Some(earlier) => held[broken] = earlier,
                 None => return Err(DocumentError::Unreadable(reason)),

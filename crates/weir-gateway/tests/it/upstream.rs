@@ -463,3 +463,80 @@ async fn offline_what_is_kept_is_served_and_nobody_is_asked() {
     assert_eq!(gate.get("/dev/npm/-/v1/search?text=x").await.status, 404);
     assert!(gate.seen().is_empty(), "{:?}", gate.seen());
 }
+
+fn integrity_events(gate: &TestGate) -> String {
+    let metrics = gate.gateway.metrics().render();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("weir_integrity_events_total "));
+    line.unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn wrong_bytes_are_not_fetched_again_until_a_while_has_passed_or_others_are_promised() {
+    let gate = gate().await;
+    let file = "/files/example-1.0-py3-none-any.whl";
+    gate.pypi.change(file, |file| file.fault = Some(Fault::WrongBytes));
+    for _ in 0..5 {
+        let answer = gate.get(WHEEL).await;
+        assert_eq!(answer.status, 502);
+        assert!(answer.phrase.contains("not what its index promises"), "{}", answer.phrase);
+    }
+    assert_eq!((gate.pypi.hits(file), integrity_events(&gate).as_str()), (1, "1"));
+    assert_eq!(gate.events("digest-mismatch").await.len(), 1);
+    assert!(gate.get(WHEEL).await.json()["detail"].as_str().unwrap().contains("tried again from 2026-11-01T12:10"));
+    let (_, trouble) = gate.gateway.trouble().pop().unwrap();
+    assert!(trouble.contains("not what its index promises"), "{trouble}");
+
+    gate.at("2026-11-01T12:09:59Z");
+    assert_eq!(gate.get(WHEEL).await.status, 502);
+    assert_eq!(gate.pypi.hits(file), 1);
+    gate.at("2026-11-01T12:10:00Z");
+    assert_eq!(gate.get(WHEEL).await.status, 502);
+    assert_eq!(gate.pypi.hits(file), 2, "after ten minutes it is tried again");
+    // A clock that goes back does not make it last.
+    gate.at(NOW);
+    assert_eq!(gate.get(WHEEL).await.status, 502);
+    assert_eq!(gate.pypi.hits(file), 3);
+
+    // Mended at upstream, with another digest on its page: taken up with the page, not after ten minutes.
+    gate.at("2026-11-01T12:06:00Z");
+    let mended = weir_testing::artifact::wheel("example", "1.1", &[("Summary", "mended")]);
+    gate.pypi.pypi().release("example", "1.1").add();
+    page(&gate).await;
+    gate.pypi.change("/files/example-1.1-py3-none-any.whl", |file| file.fault = Some(Fault::WrongBytes));
+    let other = WHEEL.replace("1.0", "1.1");
+    assert_eq!(gate.get(&other).await.status, 502);
+    gate.pypi.pypi().replace("example-1.1-py3-none-any.whl", mended);
+    gate.at("2026-11-01T12:12:00Z");
+    let answer = gate.get(&other).await;
+    assert_eq!((answer.status, answer.phrase.contains("changed-bytes")), (403, true), "{}", answer.phrase);
+}
+
+#[tokio::test]
+async fn a_change_under_old_coordinates_is_counted_once() {
+    let gate = gate().await;
+    page(&gate).await;
+    gate.pypi
+        .pypi()
+        .replace("example-1.0-py3-none-any.whl", weir_testing::artifact::wheel("example", "1.0", &[("A", "b")]));
+    gate.at(LATER);
+    page(&gate).await;
+    assert_eq!(integrity_events(&gate), "1");
+    gate.pypi.pypi().release("example", "1.1").add();
+    gate.at(MUCH_LATER);
+    assert_eq!(page(&gate).await.json()["files"].as_array().unwrap().len(), 2);
+    assert_eq!(integrity_events(&gate), "1", "the facts were put together again, and nothing else changed");
+}
+
+#[tokio::test]
+async fn a_document_whose_bytes_are_lost_is_fetched_again() {
+    let gate = gate().await;
+    let fresh = page(&gate).await;
+    let row = gate.store.current_document(&gate.pypi.pypi().url(), "example/").await.unwrap().unwrap();
+    gate.blobs.delete(&row.digest).await.unwrap();
+    let gate = gate.restarted().await;
+    let answer = page(&gate).await;
+    assert_eq!((answer.status, answer.json()["files"].as_array().unwrap().len()), (200, 1), "{}", answer.text());
+    assert_eq!(gate.pypi.hits(PAGE), 2);
+    assert_eq!(fresh.status, 200);
+    assert!(gate.blobs.size(&row.digest).await.unwrap().is_some());
+}

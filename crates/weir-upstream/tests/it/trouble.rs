@@ -39,10 +39,9 @@ async fn a_fault_that_stays_is_told_after_two_retries() {
 }
 
 #[tokio::test]
-async fn a_request_to_wait_long_is_an_error_at_once() {
-    let (fake, upstream) = pair().await;
+async fn a_request_to_wait_long_is_an_error_at_once_and_is_heeded() {
     for (status, header) in [(429, Some("60")), (429, None), (503, Some("3600"))] {
-        fake.forget();
+        let (fake, upstream) = pair().await;
         let response = FakeResponse::status(status);
         fake.put(
             "/root/x",
@@ -56,6 +55,17 @@ async fn a_request_to_wait_long_is_an_error_at_once() {
         let url = format!("{}/root/x", fake.url());
         assert_eq!(error, UpstreamError::Status { url, status, retry_after });
         assert_eq!(fake.hits("/root/x"), 1);
+        fake.put("/root/y", "there");
+        match (header, upstream.document("y", "*/*", &none()).await) {
+            (None, asked) => drop(asked.unwrap()),
+            (Some(_), asked) => {
+                let error = asked.unwrap_err();
+                let UpstreamError::Waits { retry_in, .. } = &error else { panic!("{error:?}") };
+                assert!(*retry_in <= std::time::Duration::from_secs(120), "an hour is not waited for");
+                assert!(error.is_temporary() && upstream.trouble().is_some());
+                assert_eq!(fake.hits("/root/y"), 0);
+            }
+        }
     }
 }
 
