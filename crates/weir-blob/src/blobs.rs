@@ -93,12 +93,28 @@ impl Blobs {
         }
     }
 
-    /// The bytes of `range`, which must be within the blob; `None` if it is not there.
+    /// The bytes of `range`, which must be within the blob; `None` if it is not there. What has been opened is read to its
+    /// end, also if the blob is removed meanwhile.
     pub async fn stream(&self, digest: &Digest, range: Range<u64>) -> Result<Option<BlobStream>, BlobError> {
         let left = range.end.saturating_sub(range.start);
         let chunks = match &self.kept {
-            Kept::Local(local) => local.stream(digest, range).await?,
+            Kept::Local(local) => local.stream(digest, None, range).await?,
             Kept::S3(s3) => s3.stream(digest, range).await?,
+        };
+        Ok(chunks.map(|chunks| BlobStream { chunks, left }))
+    }
+
+    /// As [`Blobs::stream`], of a blob of `size` bytes; `None` also if it has another size.
+    pub async fn stream_of(
+        &self,
+        digest: &Digest,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<Option<BlobStream>, BlobError> {
+        let left = range.end.saturating_sub(range.start);
+        let chunks = match &self.kept {
+            Kept::Local(local) => local.stream(digest, Some(size), range).await?,
+            Kept::S3(s3) => s3.stream_of(digest, size, range).await?,
         };
         Ok(chunks.map(|chunks| BlobStream { chunks, left }))
     }
@@ -132,6 +148,19 @@ impl Blobs {
         match &self.kept {
             Kept::Local(local) => local.delete(digest).await,
             Kept::S3(s3) => s3.delete(digest).await,
+        }
+    }
+
+    /// Removes several blobs, for good: also a loss of power brings none of them back.
+    pub async fn delete_all(&self, digests: &[Digest]) -> Result<(), BlobError> {
+        match &self.kept {
+            Kept::Local(local) => local.delete_all(digests).await,
+            Kept::S3(s3) => {
+                for digest in digests {
+                    s3.delete(digest).await?;
+                }
+                Ok(())
+            }
         }
     }
 

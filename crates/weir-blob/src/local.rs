@@ -1,6 +1,6 @@
 //! Blobs as files: `blob/sha256/ab/cd/<hex>` under one directory.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::ops::Range;
@@ -148,6 +148,7 @@ impl Local {
     pub(crate) async fn stream(
         &self,
         digest: &Digest,
+        expected: Option<u64>,
         range: Range<u64>,
     ) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, BlobError> {
         let digest = *digest;
@@ -157,6 +158,9 @@ impl Local {
         let opened = blocking(&path, move |path| {
             let Some(file) = open(path)? else { return Ok(None) };
             let size = file.metadata().map_err(|error| BlobError::io(path, "read", &error))?.len();
+            if expected.is_some_and(|expected| expected != size) {
+                return Ok(None);
+            }
             if asked.start > asked.end || asked.end > size {
                 return Err(BlobError::Range { digest, start: asked.start, end: asked.end, size });
             }
@@ -183,6 +187,23 @@ impl Local {
         blocking(&self.path(digest), |path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::io(path, "removed", &error)),
             _ => Ok(()),
+        })
+        .await
+    }
+
+    /// All files first, then their directories: after the first of these the file system has most of it in its journal.
+    pub(crate) async fn delete_all(&self, digests: &[Digest]) -> Result<(), BlobError> {
+        let paths: Vec<PathBuf> = digests.iter().map(|digest| self.path(digest)).collect();
+        blocking(&self.root, move |_| {
+            let mut directories = BTreeSet::new();
+            for path in &paths {
+                match fs::remove_file(path) {
+                    Ok(()) => drop(directories.insert(parent(path))),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(BlobError::io(path, "removed", &error)),
+                }
+            }
+            directories.into_iter().try_for_each(sync_directory)
         })
         .await
     }

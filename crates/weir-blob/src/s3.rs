@@ -227,21 +227,39 @@ impl S3 {
         digest: &Digest,
         range: Range<u64>,
     ) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, BlobError> {
-        let outside = |size| BlobError::Range { digest: *digest, start: range.start, end: range.end, size };
-        let key = self.key(digest);
         // S3 has no empty ranges, and answers one that ends too late with what there is.
         let Some(size) = self.size(digest).await? else { return Ok(None) };
+        if range.start == range.end && range.end <= size {
+            return Ok(Some(futures_util::stream::empty().boxed()));
+        }
+        self.stream_of(digest, size, range).await
+    }
+
+    /// One request where the size is known before; `None` if it is another.
+    pub(crate) async fn stream_of(
+        &self,
+        digest: &Digest,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, BlobError> {
+        let outside = |size| BlobError::Range { digest: *digest, start: range.start, end: range.end, size };
+        let key = self.key(digest);
         if range.start > range.end || range.end > size {
             return Err(outside(size));
         }
         if range.is_empty() {
-            return Ok(Some(futures_util::stream::empty().boxed()));
+            return Ok((self.size(digest).await? == Some(size)).then(|| futures_util::stream::empty().boxed()));
         }
         let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
         let found = match self.store.get_opts(&key, options).await {
             Err(Error::NotFound { .. }) => return Ok(None),
+            // One that is shorter than expected may have none of the range.
+            Err(_) if self.size(digest).await.is_ok_and(|found| found != Some(size)) => return Ok(None),
             found => found.map_err(|error| BlobError::remote(self.place(&key), "read", &error))?,
         };
+        if found.meta.size != size {
+            return Ok(None);
+        }
         if found.range != range {
             return Err(outside(found.meta.size));
         }

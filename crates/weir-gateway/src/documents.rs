@@ -179,6 +179,11 @@ impl Documents {
         &self.trouble
     }
 
+    /// True if an ecosystem's upstream did not answer when last asked, or there is none.
+    pub fn is_in_trouble(&self, ecosystem: &'static Ecosystem) -> bool {
+        self.trouble.has(ecosystem.id) || self.upstream(ecosystem).is_ok_and(|it| it.trouble().is_some())
+    }
+
     /// The current document, asked for again if the kept one is older than its lifetime. Where upstream is slow, what is
     /// kept is served meanwhile, and says so.
     pub async fn current(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
@@ -435,6 +440,13 @@ impl Documents {
 
     /// The bytes of a held document.
     pub async fn body(&self, held: &Held) -> Result<Bytes, DocumentError> {
+        let body = self.peek(held).await?;
+        self.bodies.insert(held.digest, body.clone(), body.len());
+        Ok(body)
+    }
+
+    /// The bytes of a held document, for one look: they take no place in memory from those that are used.
+    pub async fn peek(&self, held: &Held) -> Result<Bytes, DocumentError> {
         if let Some(body) = self.bodies.get(&held.digest) {
             return Ok(body);
         }
@@ -444,13 +456,11 @@ impl Documents {
             .await
             .map_err(DocumentError::storage)?
             .ok_or_else(|| DocumentError::Storage(format!("the kept document {} is missing", held.digest)))?;
-        let body = tokio::task::spawn_blocking(move || zstd::bulk::decompress(&compressed, MAX_DOCUMENT))
+        tokio::task::spawn_blocking(move || zstd::bulk::decompress(&compressed, MAX_DOCUMENT))
             .await
             .map_err(DocumentError::storage)?
             .map(Bytes::from)
-            .map_err(DocumentError::storage)?;
-        self.bodies.insert(held.digest, body.clone(), body.len());
-        Ok(body)
+            .map_err(DocumentError::storage)
     }
 
     /// A document that never changes under its address, verified where a digest is stated. At most `limit` bytes.

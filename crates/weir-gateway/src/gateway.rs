@@ -22,6 +22,7 @@ use crate::learnt::Learnt;
 use crate::metrics::Metrics;
 use crate::phases::Phases;
 use crate::requests::RequestLog;
+use crate::stock::{Means, Stock};
 use crate::transfer::{TransferError, Transfers};
 use crate::view::View;
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub memory: usize,
     /// How a line for each request is written to the log; without it, none is.
     pub lines: Option<crate::line::Format>,
+    /// Bytes of artifacts that may be kept; `None`: any number.
+    pub cache_limit: Option<u64>,
 }
 
 impl Default for Settings {
@@ -65,6 +68,7 @@ impl Default for Settings {
             stream_above: 8 * 1024 * 1024,
             memory: 96 * 1024 * 1024,
             lines: None,
+            cache_limit: None,
         }
     }
 }
@@ -172,6 +176,7 @@ pub struct Gateway {
     advisories: ArcSwap<Advisories>,
     documents: Arc<Documents>,
     transfers: Arc<Transfers>,
+    stock: Arc<Stock>,
     known: Lru<PackageKey, Arc<Known>>,
     views: Lru<ViewKey, Arc<View>>,
     building: Flights<(PackageKey, Stamp), Result<Arc<Known>, DocumentError>>,
@@ -213,14 +218,16 @@ impl Gateway {
             settings.lifetimes,
             settings.memory / 4,
         ));
-        let transfers = Arc::new(Transfers::new(
-            parts.store.clone(),
-            Arc::clone(&parts.blobs),
-            Arc::clone(&parts.clock),
-            Arc::clone(&metrics),
-            Arc::clone(&learnt),
-            Arc::clone(documents.trouble()),
-        ));
+        let means = Means {
+            store: parts.store.clone(),
+            blobs: Arc::clone(&parts.blobs),
+            clock: Arc::clone(&parts.clock),
+            metrics: Arc::clone(&metrics),
+            documents: Arc::clone(&documents),
+            ecosystems: parts.ecosystems,
+        };
+        let stock = Stock::new(means.clone(), settings.cache_limit, settings.online);
+        let transfers = Arc::new(Transfers::new(&means, Arc::clone(&learnt), Arc::clone(&stock)));
         Arc::new(Self {
             ecosystems: parts.ecosystems,
             books: Arc::new(Books {
@@ -236,6 +243,7 @@ impl Gateway {
             advisories: ArcSwap::new(parts.advisories),
             documents,
             transfers,
+            stock,
             known: Lru::new(settings.memory / 4),
             views: Lru::new(settings.memory / 2),
             building: Flights::new(),

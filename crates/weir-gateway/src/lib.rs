@@ -12,6 +12,7 @@
 //! | [`learnt`] | what has Weir itself found out about artifacts since it started? |
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
 //! | [`trouble`] | what of upstream does not do its work at the moment? |
+//! | [`stock`] | how many bytes of artifacts are kept, and which go when there are too many? |
 //! | [`admission`] | may these bytes leave? |
 //! | [`respond`] | how do pages and bytes go out: codings, ranges, conditions? |
 //! | [`refusal`] | what does a person read when something is refused? |
@@ -40,6 +41,7 @@ pub mod refusal;
 pub mod requests;
 pub mod respond;
 mod served;
+pub mod stock;
 pub mod transfer;
 pub mod trouble;
 pub mod view;

@@ -168,6 +168,14 @@ pub struct Metrics {
     pub records_lost: Counter,
     /// Bytes of pages and documents held in memory.
     pub cache: Gauge,
+    /// Bytes of artifacts that are stored.
+    pub stock: Gauge,
+    /// Bytes of artifacts that may be stored; 0 without a limit.
+    pub stock_limit: Gauge,
+    /// Artifacts whose bytes were evicted.
+    pub evicted: Counter,
+    /// Bytes that were evicted.
+    pub evicted_bytes: Counter,
     writes: HistogramFamily<WriteLabels>,
     feeds: Family<FeedLabels, Gauge<f64, AtomicU64>>,
     policy_reloads: Family<OutcomeLabels, Counter>,
@@ -247,6 +255,10 @@ impl Default for Metrics {
             integrity: Counter::default(),
             records_lost: Counter::default(),
             cache: Gauge::default(),
+            stock: Gauge::default(),
+            stock_limit: Gauge::default(),
+            evicted: Counter::default(),
+            evicted_bytes: Counter::default(),
             writes: Family::new_with_constructor(of_a_phase),
             feeds: Family::default(),
             policy_reloads: Family::default(),
@@ -298,6 +310,14 @@ impl Metrics {
             "Request records dropped because the store was slower than the traffic", self.records_lost.clone());
         to.add("gauge", "cache", bytes(), "",
             "Pages and documents in memory", self.cache.clone());
+        to.add("gauge", "artifacts_stored", bytes(), "",
+            "Artifacts that are stored, as cache.limit-mib counts them", self.stock.clone());
+        to.add("gauge", "artifacts_limit", bytes(), "",
+            "cache.limit-mib in bytes; 0 without a limit", self.stock_limit.clone());
+        to.add("counter", "artifacts_evicted", None, "",
+            "Artifacts whose bytes were evicted", self.evicted.clone());
+        to.add("counter", "evicted", bytes(), "",
+            "Bytes of artifacts that were evicted", self.evicted_bytes.clone());
         to.add("gauge", "feed_confirmed_timestamp", seconds(), "feed",
             "When advisory data was last confirmed at its source, as a Unix time; absent if never", self.feeds.clone());
         to.add("counter", "policy_reloads", None, "outcome",

@@ -23,6 +23,7 @@ use crate::cache::Lru;
 use crate::learnt::Learnt;
 use crate::metrics::{Metrics, UpstreamLabels, Write};
 use crate::phases::{Phase, Phases};
+use crate::stock::{Means, Pin, Stock};
 use crate::trouble::{Part, Trouble};
 
 /// What is fetched: enough to do it without the view it was asked through.
@@ -58,12 +59,14 @@ pub struct Progress {
 }
 
 /// Bytes that arrived whole, were the promised ones, and are stored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Landed {
     /// Their identity.
     pub digest: Digest,
     /// Their number.
     pub size: u64,
+    /// Keeps them where they are as long as someone waits to open them.
+    _pin: Arc<Pin>,
 }
 
 /// Why an artifact did not arrive.
@@ -158,6 +161,7 @@ pub struct Transfers {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     learnt: Arc<Learnt>,
+    stock: Arc<Stock>,
     running: Arc<Running>,
     mismatched: Lru<Key, Mismatched>,
     trouble: Arc<Trouble>,
@@ -181,16 +185,18 @@ fn lock(running: &Running) -> std::sync::MutexGuard<'_, HashMap<Key, Transfer>> 
 
 impl Transfers {
     /// No transfers yet.
-    pub fn new(
-        store: Store,
-        blobs: Arc<Blobs>,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-        learnt: Arc<Learnt>,
-        trouble: Arc<Trouble>,
-    ) -> Self {
-        let mismatched = Lru::new(MISMATCH_BYTES);
-        Self { store, blobs, clock, metrics, learnt, running: Arc::default(), mismatched, trouble }
+    pub fn new(means: &Means, learnt: Arc<Learnt>, stock: Arc<Stock>) -> Self {
+        Self {
+            store: means.store.clone(),
+            blobs: Arc::clone(&means.blobs),
+            clock: Arc::clone(&means.clock),
+            metrics: Arc::clone(&means.metrics),
+            learnt,
+            stock,
+            running: Arc::default(),
+            mismatched: Lru::new(MISMATCH_BYTES),
+            trouble: Arc::clone(means.documents.trouble()),
+        }
     }
 
     /// Joins the transfer of an artifact, or starts it.
@@ -298,6 +304,8 @@ impl Transfers {
             Some(bytes) => Some(self.blobs.put(bytes.into()).await.map_err(|error| storage(&error))?),
             None => None,
         };
+        let pin = Arc::new(self.stock.pin(hashed.sha256).await);
+        let room = self.stock.room(hashed.length).await;
         // The blob is durable before the row that names it: if Weir stops in between, the bytes are there without a
         // decision and are taken up again by the next request.
         self.blobs.adopt(spool, &hashed.sha256, hashed.length).await.map_err(|error| storage(&error))?;
@@ -329,6 +337,7 @@ impl Transfers {
         if matches!(recorded, ArtifactRecorded::Changed(_)) {
             self.metrics.integrity.inc();
         }
+        room.filled();
         let facts = [
             fact(order, "registry", order.said.to_string(), upstream.base()),
             fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
@@ -336,7 +345,7 @@ impl Transfers {
         self.store.record_facts(&facts, now).await.map_err(|error| storage(&error))?;
         self.learnt.add(order.ecosystem.id, &order.package);
         sender.send_modify(|progress| progress.storing = began.elapsed());
-        Ok(Landed { digest: hashed.sha256, size: hashed.length })
+        Ok(Landed { digest: hashed.sha256, size: hashed.length, _pin: pin })
     }
 
     /// What was stored by a transfer that ended just before this one began.
@@ -346,8 +355,9 @@ impl Transfers {
         let row =
             self.store.artifact(ecosystem, package, &order.artifact.file).await.map_err(|error| storage(&error))?;
         let Some(row) = row else { return Ok(None) };
+        let pin = Arc::new(self.stock.pin(row.sha256).await);
         let size = self.blobs.size(&row.sha256).await.map_err(|error| storage(&error))?;
-        Ok((size == Some(row.size)).then_some(Landed { digest: row.sha256, size: row.size }))
+        Ok((size == Some(row.size)).then_some(Landed { digest: row.sha256, size: row.size, _pin: pin }))
     }
 
     /// Tells of bytes that are not the promised ones.

@@ -27,6 +27,11 @@ impl Trouble {
         self.lock().remove(&(ecosystem, part));
     }
 
+    /// True if there is any with the upstream of this ecosystem.
+    pub fn has(&self, ecosystem: &'static str) -> bool {
+        self.lock().keys().any(|(there, _)| *there == ecosystem)
+    }
+
     /// All there is: ecosystem and problem.
     pub fn list(&self) -> Vec<(&'static str, String)> {
         self.lock().iter().map(|((ecosystem, _), problem)| (*ecosystem, problem.clone())).collect()

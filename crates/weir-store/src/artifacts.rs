@@ -37,7 +37,8 @@ impl Store {
     }
 
     /// Records that an artifact's bytes were stored. The first bytes win: other bytes under the same name never replace
-    /// them, but are remembered, with an event `changed-bytes`.
+    /// them, but are remembered, with an event `changed-bytes`. Either way they are held from now on, and count for the limit
+    /// of the cache.
     pub async fn record_artifact(&self, new: &NewArtifact, at: Timestamp) -> Result<ArtifactRecorded, StoreError> {
         const OPERATION: &str = "record_artifact";
         limits::at_most(OPERATION, "ecosystem", limits::WORD, &new.ecosystem)?;
@@ -49,6 +50,7 @@ impl Store {
         let lock = package_lock(&new.ecosystem, &new.package);
         transaction!(self, OPERATION, lock Some(&lock), |session| {
             let id = package_id(&mut session, &new.ecosystem, &new.package, at).await?;
+            session.run(sql::cached::KEEP, values![&new.sha256, new.size, at]).await?;
             let row = values![
                 id,
                 &new.version,

@@ -11,6 +11,7 @@
 //! | `documents.rs` | upstream documents and when they were current |
 //! | `seen.rs` | when releases and files were first seen, and with which digest |
 //! | `artifacts.rs` | artifacts whose bytes Weir holds |
+//! | `cached.rs` | which artifact bytes are held, and when they were last used |
 //! | `facts.rs` | what is known, since when, from whom |
 //! | `decisions.rs`, `requests.rs`, `events.rs` | the record |
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
@@ -21,6 +22,7 @@
 
 mod advisories;
 mod artifacts;
+mod cached;
 mod check;
 mod columns;
 mod db;

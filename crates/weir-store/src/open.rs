@@ -47,6 +47,12 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0002_dates.sql"),
         include_str!("../migrations/postgres/0002_dates.sql"),
     ),
+    (
+        3,
+        "cached_blob",
+        include_str!("../migrations/sqlite/0003_cached_blob.sql"),
+        include_str!("../migrations/postgres/0003_cached_blob.sql"),
+    ),
 ];
 
 /// Where the database is.

@@ -1,5 +1,9 @@
 //! The record of requests.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use weir_core::{Digest, Timestamp};
+
 use crate::columns::{Columns, FromColumns};
 use crate::db::{Value, transaction, values};
 use crate::error::StoreError;
@@ -7,8 +11,11 @@ use crate::events::take_ids;
 use crate::rows::{RequestRow, StoredRequest};
 use crate::{Store, limits, sql};
 
+/// Last uses are noted by the second.
+const MILLIS: i64 = 1_000;
+
 impl Store {
-    /// Appends requests in one transaction.
+    /// Appends requests in one transaction, and notes that the artifacts whose bytes they got are in use.
     pub async fn append_requests(&self, requests: &[RequestRow]) -> Result<(), StoreError> {
         const OPERATION: &str = "append_requests";
         if requests.is_empty() {
@@ -18,7 +25,12 @@ impl Store {
             limits::at_most(OPERATION, "ecosystem", limits::WORD, &request.ecosystem)?;
             limits::at_most(OPERATION, "package", limits::NAME, &request.package)?;
         }
+        let used = used(requests);
         transaction!(self, OPERATION, |session| {
+            for (at, digests) in &used {
+                let digests: Vec<Value<'_>> = digests.iter().map(|digest| Value::from(*digest)).collect();
+                session.run_bulk(&sql::cached::TOUCH, values![*at], &digests).await?;
+            }
             let mut id = take_ids(&mut session, "request", requests.len()).await?;
             let mut rows: Vec<Value<'_>> = Vec::with_capacity(requests.len() * sql::requests::APPEND.width());
             for request in requests {
@@ -57,6 +69,23 @@ impl Store {
         let mut session = self.db.read("count_requests").await?;
         Ok(session.one(sql::requests::COUNT, &[]).await?.unwrap_or_default())
     }
+}
+
+/// The artifacts that requests used, each with the last of them: by second, as one statement is for one moment.
+fn used(requests: &[RequestRow]) -> BTreeMap<Timestamp, BTreeSet<&Digest>> {
+    let mut last: BTreeMap<&Digest, i64> = BTreeMap::new();
+    for request in requests {
+        if let Some(artifact) = &request.artifact {
+            let at = request.at.millis().div_euclid(MILLIS) * MILLIS;
+            let known = last.entry(artifact).or_insert(at);
+            *known = at.max(*known);
+        }
+    }
+    let mut used: BTreeMap<Timestamp, BTreeSet<&Digest>> = BTreeMap::new();
+    for (digest, at) in last {
+        used.entry(Timestamp::from_millis(at)).or_default().insert(digest);
+    }
+    used
 }
 
 impl FromColumns for StoredRequest {

@@ -177,6 +177,30 @@ pub enum ArtifactRecorded {
     Changed(ArtifactRow),
 }
 
+/// Artifact bytes that are held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CachedBlob {
+    /// The bytes.
+    pub sha256: Digest,
+    /// Their number.
+    pub size: u64,
+    /// When they were last used, to the second.
+    pub used_at: Timestamp,
+}
+
+/// A name under which bytes are known.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct BlobName {
+    /// The bytes.
+    pub sha256: Digest,
+    /// The ecosystem's id.
+    pub ecosystem: String,
+    /// The package, in normal form.
+    pub package: String,
+    /// File name.
+    pub file: String,
+}
+
 /// Something known about a subject. Never overwritten: another value closes the interval and opens a new one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct FactRow {

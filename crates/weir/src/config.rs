@@ -32,6 +32,7 @@ pub struct Config {
     pub server: Server,
     pub store: Store,
     pub blobs: Blobs,
+    pub cache: Cache,
     pub upstream: BTreeMap<String, UpstreamSection>,
     pub feeds: FeedsSection,
     pub retention: Retention,
@@ -104,6 +105,13 @@ pub struct S3 {
     pub region: Option<String>,
     pub key: Option<String>,
     pub secret: Option<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Cache {
+    /// Artifacts that are kept, in MiB; without it, all.
+    pub limit_mib: Option<u64>,
 }
 
 #[derive(Deserialize, Debug, Default, Clone)]
@@ -265,6 +273,9 @@ fn check(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
     }
     if !matches!(config.log.format.as_str(), "text" | "json") {
         bail!("{place}: [log] format is `{}`; expected `text` or `json`", config.log.format);
+    }
+    if config.cache.limit_mib == Some(0) {
+        bail!("{place}: [cache] limit-mib is 0; expected 1 or more, or no such key to keep everything");
     }
     if config.feeds.interval_hours == 0 {
         bail!("{place}: [feeds] interval-hours is 0; expected 1 or more, or `sync = false` to switch it off");

@@ -24,6 +24,8 @@ use crate::wiring::Opened;
 const LOOK: Duration = Duration::from_millis(500);
 /// How often what is past its time is given up.
 const TIDY: Duration = Duration::from_secs(6 * 60 * 60);
+/// How often what is kept is counted, for other replicas add to it and evict, too.
+const COUNT: Duration = Duration::from_secs(60);
 /// How long after the start, and after a change of the policy, it is told at the latest which waivers are without effect.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How often it is looked at whether the certificate ends soon.
@@ -93,6 +95,7 @@ pub fn start(
     let clock = Arc::clone(&opened.clock);
     let days = opened.config.retention.documents_days;
     tasks.push(tokio::spawn(tidy(Arc::clone(gateway), clock, days, stop.clone())));
+    tasks.push(tokio::spawn(cache(Arc::clone(gateway), stop.clone())));
     tasks.push(tokio::spawn(waivers(Arc::clone(gateway), stop.clone())));
     tasks
 }
@@ -251,6 +254,20 @@ async fn tidy(gateway: Arc<Gateway>, clock: Arc<dyn Clock>, documents_days: i64,
         }
         tokio::select! {
             () = tokio::time::sleep(TIDY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Keeps the artifacts under their limit, at the start, whenever one more goes past it, and every [`COUNT`].
+async fn cache(gateway: Arc<Gateway>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = gateway.tend_cache().await {
+            tracing::error!(error = %error, "the cache cannot be kept under its limit");
+        }
+        tokio::select! {
+            () = gateway.cache_filled() => {}
+            () = tokio::time::sleep(COUNT) => {}
             () = stop.cancelled() => return,
         }
     }

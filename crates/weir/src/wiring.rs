@@ -124,6 +124,7 @@ impl Opened {
             online,
             memory: self.config.server.memory_mib.clamp(8, 65_536) * 1024 * 1024,
             lines: Some(if self.config.log.format == "json" { Format::Json } else { Format::Text }),
+            cache_limit: self.config.cache.limit_mib.map(|mib| mib.saturating_mul(1024 * 1024)),
             ..Settings::default()
         };
         Ok(Gateway::new(Parts {

@@ -49,6 +49,8 @@ suite! {
     a_dropped_spool_leaves_nothing
     many_puts_of_the_same_bytes_at_once_are_one_blob
     deleting_can_be_repeated
+    several_are_deleted_at_once
+    a_blob_that_is_deleted_while_it_is_read_is_read_to_its_end
     every_blob_is_listed
     a_store_that_works_says_so
 }
@@ -205,6 +207,29 @@ async fn deleting_can_be_repeated(blobs: &Blobs) {
     assert_eq!(blobs.delete(&digest).await, Ok(()));
     assert_eq!(blobs.get(&digest).await, Ok(None));
     assert_eq!(blobs.put(Bytes::from_static(b"weir")).await, Ok(digest), "it can be put again");
+}
+
+async fn several_are_deleted_at_once(blobs: &Blobs) {
+    let mut digests = vec![Digest::of(b"absent")];
+    for text in ["a", "b", "c"] {
+        digests.push(blobs.put(Bytes::from_static(text.as_bytes())).await.unwrap());
+    }
+    let kept = blobs.put(Bytes::from_static(b"kept")).await.unwrap();
+    assert_eq!(blobs.delete_all(&digests).await, Ok(()));
+    assert_eq!(blobs.list().collect::<Vec<_>>().await, [Ok((kept, 4))]);
+}
+
+async fn a_blob_that_is_deleted_while_it_is_read_is_read_to_its_end(blobs: &Blobs) {
+    let bytes = noise(20 * CHUNK_BYTES);
+    let digest = blobs.put(Bytes::from(bytes.clone())).await.unwrap();
+    let mut stream = blobs.stream(&digest, 0..bytes.len() as u64).await.unwrap().unwrap();
+    let mut read = stream.next().await.unwrap().unwrap().to_vec();
+    blobs.delete(&digest).await.unwrap();
+    while let Some(chunk) = stream.next().await {
+        read.extend_from_slice(&chunk.unwrap());
+    }
+    assert!(read == bytes);
+    assert!(blobs.stream(&digest, 0..1).await.unwrap().is_none());
 }
 
 async fn every_blob_is_listed(blobs: &Blobs) {

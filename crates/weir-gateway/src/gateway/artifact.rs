@@ -22,6 +22,8 @@ use crate::view::View;
 
 /// Largest core metadata or attestation document, in bytes.
 pub(super) const MAX_SIBLING: u64 = 16 * 1024 * 1024;
+/// Most times that an artifact is fetched again for one request because its bytes went before they were opened.
+const MAX_FETCHES: u32 = 3;
 
 impl Gateway {
     pub(super) async fn artifact(
@@ -89,18 +91,18 @@ impl Gateway {
             return Err(Failure::Refused(Box::new(refusal)));
         }
         let transfer = self.fetch(call, view, place, &artifact).await?;
-        let landed = transfer.landed(call.phases).await?;
+        if part == Part::Whole {
+            return match self.landed(call, &artifact, &transfer).await? {
+                Some(response) => Ok(response),
+                None => self.fetched(call, view, place, &artifact).await,
+            };
+        }
+        transfer.landed(call.phases).await?;
         let package = view.known.facts.package.clone();
         let view = self.seen_by(call, &package).await?;
         let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
         let decision = self.decide(call, &view, place).await?;
-        match part {
-            Part::Whole => {
-                call.record.artifact = Some(landed.digest);
-                self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await
-            }
-            Part::Metadata | Part::Provenance => self.sibling(call, &view, &artifact, part, &decision).await,
-        }
+        self.sibling(call, &view, &artifact, part, &decision).await
     }
 
     /// Why there is nothing to serve: the refusal of a release that upstream no longer lists and advisories name, or that
@@ -165,13 +167,10 @@ impl Gateway {
         artifact: Artifact,
         decision: &Decision,
     ) -> Result<Response, Failure> {
-        let row = view.known.artifacts.get(&artifact.file);
-        if let Some(row) = row
-            && call.phases.time(Phase::Store, self.blobs.size(&row.sha256)).await.map_err(Failure::internal)?
-                == Some(row.size)
+        if let Some(row) = view.known.artifacts.get(&artifact.file)
+            && let Some(response) = self.stored(call, decision, row.sha256, row.size, &artifact.file).await?
         {
-            call.record.artifact = Some(row.sha256);
-            return self.stored(call, decision, row.sha256, row.size, &artifact.file).await;
+            return Ok(response);
         }
         if !self.settings.online {
             return Err(Failure::NotFound(format!("`{}` is not kept, and Weir works offline", artifact.file)));
@@ -180,13 +179,34 @@ impl Gateway {
         let total = call.phases.time(Phase::Upstream, transfer.total()).await?;
         let tag = stated_tag(&artifact).unwrap_or_default();
         let asked = total.map(|total| (total, respond::asked(call.headers, call.head, total, &tag)));
-        match asked {
+        let response = match asked {
             Some((total, Asked::Whole)) if total > self.settings.stream_above => {
-                self.following(call, &artifact, transfer, total, decision).await
+                self.following(call, &artifact, transfer, total, decision).await?
             }
             // Small, of unknown length, or asked for in part: the whole is fetched, inspected and decided first.
-            _ => self.landed(call, &artifact, &transfer).await,
+            _ => self.landed(call, &artifact, &transfer).await?,
+        };
+        match response {
+            Some(response) => Ok(response),
+            None => self.fetched(call, view, place, &artifact).await,
         }
+    }
+
+    /// Fetches and sends what was stored a moment ago and is not any more: another replica has evicted it.
+    async fn fetched(
+        self: &Arc<Self>,
+        call: &mut Call<'_>,
+        view: &Arc<View>,
+        place: (usize, usize),
+        artifact: &Artifact,
+    ) -> Result<Response, Failure> {
+        for _ in 0..MAX_FETCHES {
+            let transfer = self.fetch(call, view, place, artifact).await?;
+            if let Some(response) = self.landed(call, artifact, &transfer).await? {
+                return Ok(response);
+            }
+        }
+        Err(Failure::Internal(format!("the bytes of `{}` vanish whenever they are stored", artifact.file)))
     }
 
     /// Starts fetching an artifact, or joins who does.
@@ -254,10 +274,9 @@ impl Gateway {
         call: &mut Call<'_>,
         artifact: &Artifact,
         transfer: &Transfer,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Option<Response>, Failure> {
         let landed = transfer.landed(call.phases).await?;
         let (decision, landed) = self.decide_again(call, &artifact.file, landed).await?;
-        call.record.artifact = Some(landed.digest);
         self.stored(call, &decision, landed.digest, landed.size, &artifact.file).await
     }
 
@@ -274,15 +293,15 @@ impl Gateway {
         Ok((self.decide(call, &view, place).await?, landed))
     }
 
-    /// Sends stored bytes.
+    /// Sends stored bytes; `None` if they are not there.
     async fn stored(
         &self,
-        call: &Call<'_>,
+        call: &mut Call<'_>,
         decision: &Decision,
         digest: Digest,
         size: u64,
         file: &str,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Option<Response>, Failure> {
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
         let admitted = Admitted::new(permit, digest, size);
         let tag = admitted.digest().to_string();
@@ -293,22 +312,25 @@ impl Gateway {
             Asked::Nothing | Asked::Unchanged => 0..0,
         };
         let is_empty = call.head || range.is_empty();
-        let body = match is_empty {
-            true => Body::empty(),
-            false => call.phases.time(Phase::Store, self.send(&admitted, range)).await?,
+        let opened = async {
+            match is_empty {
+                true => {
+                    let size = self.blobs.size(admitted.digest()).await.map_err(Failure::internal)?;
+                    Ok((size == Some(admitted.size())).then(Body::empty))
+                }
+                false => self.send(&admitted, range).await,
+            }
         };
-        Ok(respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body))
+        let Some(body) = call.phases.time(Phase::Store, opened).await? else { return Ok(None) };
+        call.record.artifact = Some(digest);
+        Ok(Some(respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body)))
     }
 
-    /// The only way from a blob to a client.
-    async fn send(&self, admitted: &Admitted, range: std::ops::Range<u64>) -> Result<Body, Failure> {
-        let stream = self
-            .blobs
-            .stream(admitted.digest(), range)
-            .await
-            .map_err(Failure::internal)?
-            .ok_or_else(|| Failure::Internal(format!("the stored artifact {} is missing", admitted.digest())))?;
-        Ok(Body::from_stream(stream))
+    /// The only way from a blob to a client; `None` if the blob is not there.
+    async fn send(&self, admitted: &Admitted, range: std::ops::Range<u64>) -> Result<Option<Body>, Failure> {
+        let stream =
+            self.blobs.stream_of(admitted.digest(), admitted.size(), range).await.map_err(Failure::internal)?;
+        Ok(stream.map(Body::from_stream))
     }
 
     /// Sends a large artifact while it arrives, its tail only once it is stored and decided again.
@@ -319,12 +341,12 @@ impl Gateway {
         transfer: Transfer,
         total: u64,
         decision: &Decision,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Option<Response>, Failure> {
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
         let (tag, content_type) = (stated_tag(artifact), content_type(&artifact.file));
         let head = |body| respond::artifact(&Asked::Whole, total, tag.as_deref(), content_type, &decision.id, body);
         if call.head {
-            return Ok(head(Body::empty()));
+            return Ok(Some(head(Body::empty())));
         }
         // If it cannot be opened, the transfer ended between two looks: the bytes are where stored bytes are.
         let Ok(spool) = tokio::fs::File::open(&transfer.path).await else {
@@ -347,7 +369,7 @@ impl Gateway {
         };
         let mut response = head(Body::from_stream(follower.stream()));
         response.extensions_mut().insert(late);
-        Ok(response)
+        Ok(Some(response))
     }
 
     /// Core metadata or attestations: they leave by the decision on the artifact they belong to.

@@ -9,6 +9,7 @@ use weir_policy::Policy;
 
 use super::{Failure, Gateway};
 use crate::judged::Stages;
+use crate::stock::Evicted;
 
 /// Names that are read from the store at once.
 const NAMES_AT_ONCE: u32 = 1_000;
@@ -29,6 +30,17 @@ impl Gateway {
     /// more; says how many documents' bytes these were.
     pub async fn expire_documents(&self, before: Timestamp) -> Result<usize, Failure> {
         Ok(self.documents.expire(before).await?)
+    }
+
+    /// Evicts artifact bytes until there are well under [`Settings::cache_limit`](super::Settings) of them, and ends what an
+    /// eviction that was broken off has left.
+    pub async fn tend_cache(&self) -> Result<Evicted, Failure> {
+        Ok(self.stock.tend().await?)
+    }
+
+    /// Ends when so much was stored that [`Gateway::tend_cache`] has something to do.
+    pub async fn cache_filled(&self) {
+        self.stock.woken().await;
     }
 
     /// The waivers of the policy in force that let nothing through in any package that was ever asked for. A waiver is left

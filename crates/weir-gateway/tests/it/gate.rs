@@ -45,13 +45,14 @@ pub struct Plan {
     records: Vec<serde_json::Value>,
     settings: Settings,
     adjust: Adjust,
+    blobs: Option<Arc<Blobs>>,
 }
 
 impl Plan {
     /// With this policy and no advisories.
     pub fn new(policy: &str) -> Self {
         let settings = Settings::default();
-        Self { policy: policy.to_owned(), records: Vec::new(), settings, adjust: Arc::new(|_, _| {}) }
+        Self { policy: policy.to_owned(), records: Vec::new(), settings, adjust: Arc::new(|_, _| {}), blobs: None }
     }
 
     /// With these OSV records, imported just now.
@@ -69,6 +70,17 @@ impl Plan {
     /// Artifacts above so many bytes are streamed.
     pub fn stream_above(self, bytes: u64) -> Self {
         self.settings(|settings| settings.stream_above = bytes)
+    }
+
+    /// At most so many bytes of artifacts are kept.
+    pub fn cache_limit(self, bytes: u64) -> Self {
+        self.settings(|settings| settings.cache_limit = Some(bytes))
+    }
+
+    /// With its blobs elsewhere than in its directory.
+    pub fn blobs(mut self, blobs: Arc<Blobs>) -> Self {
+        self.blobs = Some(blobs);
+        self
     }
 
     /// With other upstream settings, by ecosystem id.
@@ -98,7 +110,8 @@ impl Plan {
             upstreams.insert(id, Arc::new(Upstream::new(&config).unwrap()));
         }
         let store = Store::sqlite(&directory.path().join("weir.sqlite")).await.unwrap();
-        let blobs = Arc::new(Blobs::local(&directory.path().join("blobs")).unwrap());
+        let local = || Arc::new(Blobs::local(&directory.path().join("blobs")).unwrap());
+        let blobs = self.blobs.clone().unwrap_or_else(local);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let policy = Policy::parse(&self.policy, ECOSYSTEMS).unwrap_or_else(|errors| panic!("{errors}"));
@@ -160,6 +173,11 @@ impl TestGate {
         gateway.flush().await;
         drop(gateway);
         plan.around((pypi, npm, cargo), clock, directory).await
+    }
+
+    /// The limit of what is kept, from the next start on.
+    pub fn limit(&mut self, bytes: Option<u64>) {
+        self.plan.settings.cache_limit = bytes;
     }
 
     /// The same data under a gate that asks no upstream.

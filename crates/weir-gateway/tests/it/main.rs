@@ -3,6 +3,7 @@
 
 mod age;
 mod departed;
+mod eviction;
 mod gate;
 mod memory;
 mod pages;

@@ -7,6 +7,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod artifacts;
+pub(crate) mod cached;
 pub(crate) mod check;
 pub(crate) mod decisions;
 pub(crate) mod documents;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
         advisories::ALL,
         artifacts::ALL,
         check::ALL,
+        cached::ALL,
         decisions::ALL,
         documents::ALL,
         events::ALL,
@@ -76,6 +78,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
     let bulk = [
         advisories::ALL_BULK,
         check::ALL_BULK,
+        cached::ALL_BULK,
         documents::ALL_BULK,
         events::ALL_BULK,
         facts::ALL_BULK,

@@ -12,6 +12,7 @@
 
 mod advisories;
 mod artifacts;
+mod cached;
 mod check;
 mod crash;
 mod documents;
@@ -52,6 +53,13 @@ macro_rules! store_suite {
             check {
                 pages_go_on_where_the_last_one_ended,
                 an_artifact_that_was_never_seen_in_an_index_is_a_contradiction,
+            }
+            cached {
+                what_is_held_is_counted_up_to_a_size_and_above,
+                requests_tell_what_was_used_last,
+                an_eviction_takes_bytes_and_leaves_the_artifact,
+                what_was_used_since_or_has_another_use_is_not_evicted,
+                bytes_that_come_back_while_they_are_evicted_stay,
             }
             crash {
                 what_was_acknowledged_survives_a_kill,

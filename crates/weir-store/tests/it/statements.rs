@@ -86,6 +86,15 @@ async fn tour(store: &Store) {
         store.record_artifact(&artifact("f", bytes), at(1)).await.unwrap();
     }
     store.artifacts("pypi", "example").await.unwrap();
+    let held = store.cached_blobs(None, 10).await.unwrap();
+    store.cached_bytes(1).await.unwrap();
+    store.is_held(&digest("one")).await.unwrap();
+    store.cached_blobs_above(1, 10).await.unwrap();
+    store.names_of_blobs(&held).await.unwrap();
+    store.touch_blobs(&held, at(1)).await.unwrap();
+    store.begin_eviction(&held, at(1)).await.unwrap();
+    store.unfinished_evictions(at(1)).await.unwrap();
+    store.end_eviction(&[digest("one")]).await.unwrap();
 
     for value in ["1", "2"] {
         store.record_facts(&[fact("k", "s", value)], at(1)).await.unwrap();

@@ -8,6 +8,7 @@
 
 mod access;
 mod around;
+mod cache;
 mod check;
 mod config;
 mod decisions;

@@ -24,6 +24,7 @@ const SETTABLE: &str = "\
 |---|---|---|
 | `server.memory-mib` in `weir.toml` | 96 | Memory for pages and facts, in MiB (8 to 65,536). |
 | `server.max-connections` in `weir.toml` | 2,048 | Connections at once (16 to 65,536); more wait. |
+| `cache.limit-mib` in `weir.toml` | none | Artifacts that are kept, in MiB. |
 | `feeds.interval-hours` in `weir.toml` | 1 | Hours between two syncs of advisories. |
 | `retention.documents-days` in `weir.toml` | 365 | Days for which upstream documents that are no longer current are kept. |
 | `vulnerability.max-feed-age-days` in `policy.toml` | 7 | Days after which advisory data is too old to say that something is clean. |
