@@ -1,7 +1,6 @@
 """How long does a real client take? pip and npm install a set, warm, and for the first time from an upstream far away."""
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -33,12 +32,11 @@ def run(bench):
     ))
     counter = iter(range(10**6))
 
-    def fresh(far):
+    def fresh():
         """An empty Weir in front of the far upstream, for one install."""
-        return bench.fresh.copy(bench.home / f"install-{next(counter)}", far=far).serve()
+        return bench.fresh.copy(bench.home / f"install-{next(counter)}", far=bench.tree.far).serve()
 
     with Relay(bench.tree.far_port, bench.upstream.port, ROUND_TRIP):
-        far, near = bench.tree.far, bench.upstream.url
         for client, install, weir_path, direct_path, peer in (
             ("pip install", _pip(bench), "/dev/pypi/simple/", "/simple/", "devpi"),
             ("npm ci", _npm(bench), "/dev/npm/", "/npm/", "verdaccio"),
@@ -46,22 +44,30 @@ def run(bench):
             if install is None:
                 section.add(client, "–", "the client cannot be installed")
                 continue
-            install(bench.weir.url + weir_path)
-            pairs = bench.in_turns(lambda: install(bench.weir.url + weir_path), lambda: install(near + direct_path))
-            _row(section, f"{client}, warm", pairs, "nginx", WARM)
-            pairs = bench.in_turns(lambda: install(bench.weir.url + weir_path), lambda: install(far + direct_path))
-            _row(section, f"{client}, warm, beside far direct", pairs, "direct", DIRECT)
-            pairs = bench.in_turns(
-                lambda: _with(fresh(far), lambda weir: install(weir.url + weir_path)), lambda: install(far + direct_path)
-            )
-            _row(section, f"{client}, first time, far", pairs, "direct", FIRST)
-            other = bench.peers.get(peer)
-            if other and other.server:
-                install(other.server.url + other.index)
-                pairs = bench.in_turns(
-                    lambda: install(bench.weir.url + weir_path), lambda: install(other.server.url + other.index))
-                _row(section, f"{client}, warm", pairs, other.server.name, None)
+            try:
+                _rows(bench, section, client, install, weir_path, direct_path, peer, fresh)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                bench.problem(f"{client}: {error}")
     return section
+
+
+def _rows(bench, section, client, install, weir_path, direct_path, peer, fresh):
+    warm, far = bench.weir.url + weir_path, bench.tree.far + direct_path
+    install(warm)
+    pairs = bench.in_turns(lambda: install(warm), lambda: install(bench.upstream.url + direct_path))
+    _row(section, f"{client}, warm", pairs, "nginx", WARM)
+    pairs = bench.in_turns(lambda: install(warm), lambda: install(far))
+    _row(section, f"{client}, warm, far", pairs, "direct", DIRECT)
+    pairs = bench.in_turns(lambda: _with(fresh(), lambda weir: install(weir.url + weir_path)), lambda: install(far))
+    _row(section, f"{client}, first time, far", pairs, "direct", FIRST)
+    other = bench.peers.get(peer)
+    if other and other.server:
+        theirs = other.server.url + other.index
+        install(theirs)
+        pairs = bench.in_turns(lambda: install(warm), lambda: install(theirs))
+        _row(section, f"{client}, warm", pairs, other.server.name, None)
+    elif other:
+        section.add(f"{client}, warm", "–", f"{peer}: {other.why_not}")
 
 
 def _row(section, what, pairs, peer, at_most):
@@ -113,7 +119,7 @@ def _npm(bench):
         shutil.rmtree(project / "node_modules", ignore_errors=True)
         return _timed(cache, [
             npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", cache, "--registry", registry,
-            "--userconfig", os.devnull, "--globalconfig", os.devnull, "--prefix", project, "--replace-registry-host", "never",
+            "--userconfig", bench.home / "npmrc-user", "--globalconfig", bench.home / "npmrc-global", "--prefix", project, "--replace-registry-host", "never",
         ], len(packages) - 1, lambda: len(list((project / "node_modules").glob("bench-*"))))
     return install
 
