@@ -31,6 +31,12 @@ class Load:
     p50: float
     p99: float
     failed: int
+    cpu: float
+
+    @property
+    def cost(self):
+        """Seconds of the server's processor time for a request: what other work on the machine changes least."""
+        return self.cpu / self.requests if self.requests else 0.0
 
     @property
     def rate(self):
@@ -43,8 +49,9 @@ class Load:
         return self.bytes / self.seconds / 1e6
 
 
-def wrk(url, connections, seconds, headers=None):
-    """Keeps `connections` busy for `seconds`. Latencies in seconds."""
+def wrk(server, path, connections, seconds, headers=None):
+    """Keeps `connections` to a server busy for `seconds`. Latencies in seconds."""
+    url, used = server.url + path, server.cpu()
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT)
         script.flush()
@@ -55,7 +62,7 @@ def wrk(url, connections, seconds, headers=None):
     found = json.loads(out.split("RESULT ", 1)[1])
     return Load(
         found["requests"], found["bytes"], found["microseconds"] / 1e6, found["p50"] / 1e6, found["p99"] / 1e6,
-        found["failed"],
+        found["failed"], server.cpu() - used,
     )
 
 

@@ -75,11 +75,16 @@ def ratio_row(what, pairs, show, peer, at_least=None, at_most=None, value=lambda
 
 def rate(load):
     """Requests a second with the latencies that half and 99 % of them stay within."""
-    return f"{load.rate:,.0f}/s, p50 {milliseconds(load.p50)}, p99 {milliseconds(load.p99)}"
+    return f"{load.rate:,.0f}/s{_rest(load)}"
 
 
 def megabytes(load):
-    return f"{load.megabytes:,.0f} MB/s, p50 {milliseconds(load.p50)}, p99 {milliseconds(load.p99)}"
+    return f"{load.megabytes:,.0f} MB/s{_rest(load)}"
+
+
+def _rest(load):
+    cost = f"{load.cost * 1e6:,.0f} µs" if load.cost < 0.001 else milliseconds(load.cost)
+    return f"; p50 {milliseconds(load.p50)}, p99 {milliseconds(load.p99)}; CPU {cost}"
 
 
 def milliseconds(seconds):
@@ -131,7 +136,8 @@ Weir beside nginx, devpi and Verdaccio: the same bytes, on one machine, over loo
 **Ratios are what counts.** The load generator shares the cores with the servers, and other work may run on the machine, so
 that absolute figures are of little use elsewhere. Weir and its peer are therefore measured in turns (A B, B A, A B), the ratio
 is taken of neighbours, and the table gives the median of the ratios with the smallest and largest. A budget is what Weir
-promises itself; a row without one is there to know.
+promises itself; a row without one is there to know. *p50* and *p99* are latencies; *CPU* is the server's processor time for one
+request, the figure that other work on the machine changes least.
 
 Weir runs with the policy of its first start, real advisories imported, and every request recorded. Peers apply no policy.
 nginx serves files from disk with `sendfile` and writes no log: it is the limit, not a competitor.

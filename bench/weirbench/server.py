@@ -74,6 +74,17 @@ class Server:
         """Resident memory in bytes, of all its processes. `VmHWM` is the most since `forget_peak`."""
         return sum(_status(pid, what) for pid in self.tree())
 
+    def cpu(self):
+        """Seconds of processor time that its processes have used so far."""
+        ticks = 0
+        for pid in self.tree():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                ticks += int(fields[11]) + int(fields[12])
+            except OSError:
+                pass
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def forget_peak(self):
         for pid in self.tree():
             try:

@@ -25,8 +25,8 @@ def run(bench):
         there = bench.nginx.put(file.name, body)
         for connections in bench.plan.connections:
             pairs = bench.in_turns(
-                lambda: _load(bench, "Weir", bench.weir.url + path, connections, file.size),
-                lambda: _load(bench, "nginx", bench.nginx.url + there, connections, file.size),
+                lambda: _load(bench, bench.weir, path, connections),
+                lambda: _load(bench, bench.nginx, there, connections),
             )
             label = f"{file.size / 1e6:.1f} MB, {connections} connection{'s' if connections > 1 else ''}"
             section.rows.append(
@@ -35,8 +35,8 @@ def run(bench):
     return section
 
 
-def _load(bench, who, url, connections, size):
-    found = load.wrk(url, connections, bench.plan.seconds)
+def _load(bench, server, path, connections):
+    found = load.wrk(server, path, connections, bench.plan.seconds)
     if found.failed:
-        bench.problem(f"{who}: {found.failed} of {found.requests} requests failed at {connections} connections: {url}")
+        bench.problem(f"{server.name}: {found.failed} of {found.requests} failed at {connections} connections: {path}")
     return found
