@@ -95,6 +95,12 @@ impl Allowed {
         &self.base
     }
 
+    /// The hosts of all authorities, as they are looked up.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let listed = self.hosts.iter().map(|entry| entry.host.clone());
+        std::iter::once(self.base.host.clone()).chain(listed).collect()
+    }
+
     /// The authority of `url` if it may be contacted.
     pub fn check(&self, url: &Url) -> Result<Authority, Refused> {
         if !matches!(url.scheme(), "http" | "https") {

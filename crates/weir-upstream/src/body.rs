@@ -65,7 +65,7 @@ impl Body {
             Ok(None) if self.expected.is_some_and(|expected| expected != self.got) => Err(self.truncated()),
             Ok(None) => Ok(None),
             Err(error) => {
-                tracing::debug!(url = self.url, error = %crate::client::cause(&error), "the answer broke off");
+                tracing::debug!(url = self.url, error = %crate::connection::cause(&error), "the answer broke off");
                 Err(self.truncated())
             }
         }

@@ -1,7 +1,6 @@
 //! How a document, an artifact, a forwarded request is fetched.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex};
@@ -21,8 +20,9 @@ use crate::address::{self, Allowed, Authority, HostEntry, MAX_URL_BYTES, Refused
 use crate::body::{Body, Download};
 use crate::circuit::Circuit;
 use crate::config::{ConfigError, Limits, UpstreamConfig};
-use crate::connection::{self, Credentials};
+use crate::connection::{self, Credentials, cause, is_tls};
 use crate::error::{Phase, UpstreamError};
+use crate::resolve;
 use crate::secret::Secret;
 
 /// Longest `ETag` or `Last-Modified` that is kept and sent back.
@@ -146,7 +146,7 @@ impl Upstream {
         });
         let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
         let allowed = Allowed::new(&base, hosts).ok_or_else(|| invalid("it names no host"))?;
-        let client = connection::client(config, &base, &shown)?;
+        let client = connection::client(config, &base, &allowed, &shown)?;
         let inner =
             Inner { base, shown, allowed, credentials, limits: config.limits.clone(), client, hosts: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
@@ -360,6 +360,11 @@ impl Upstream {
                     });
                 }
             };
+            if let Some(refused) = resolve::refusal(&error) {
+                // Nothing was sent, and another try would send nothing.
+                host.circuit.reached();
+                return Err(UpstreamError::AddressNotAllowed { url: redacted(url), problem: refused.to_string() });
+            }
             let problem = cause(&error);
             if error.is_connect() && url.scheme() == "https" && is_tls(&error) {
                 // The host answers, and will answer the same to another try.
@@ -515,31 +520,6 @@ impl Answer {
             }),
         }
     }
-}
-
-/// The innermost cause: the outer ones say only that something failed, and name the address with its query.
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    let mut text = None;
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = Some(error.to_string());
-        source = error.source();
-    }
-    text.unwrap_or_else(|| String::from("the request failed"))
-}
-
-/// True if a failure to connect comes from the TLS handshake, which rustls reports as invalid data.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(io) = error.downcast_ref::<std::io::Error>() {
-        if io.kind() == std::io::ErrorKind::InvalidData {
-            return true;
-        }
-        // The source of an I/O error is not the error that it wraps but that one's source.
-        if let Some(wrapped) = io.get_ref() {
-            return is_tls(wrapped);
-        }
-    }
-    error.source().is_some_and(is_tls)
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3); its form as a date is not used by registries.

@@ -23,6 +23,8 @@ pub struct UpstreamConfig {
     pub url: String,
     /// Further hosts that the upstream's index may name and redirect to: `host` or `host:port`.
     pub hosts: Vec<String>,
+    /// The hosts are those of a public registry, as this program knows them: no name of them is this machine's.
+    pub public: bool,
     /// Basic authentication: the user.
     pub username: Option<String>,
     /// Basic authentication: the password.
@@ -40,6 +42,7 @@ impl fmt::Debug for UpstreamConfig {
         f.debug_struct("UpstreamConfig")
             .field("url", &address::redacted_text(&self.url))
             .field("hosts", &self.hosts)
+            .field("public", &self.public)
             .field("username", &self.username)
             .field("password", &self.password)
             .field("token", &self.token)

@@ -1,12 +1,15 @@
 //! How a connection is made: who Weir says it is, and whom it trusts.
 
+use std::error::Error as _;
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
-use crate::client::cause;
+use crate::address::Allowed;
 use crate::config::{CA_BUNDLE_BYTES, ConfigError, UpstreamConfig};
+use crate::resolve::Resolver;
 use crate::secret::Secret;
 
 /// How Weir names itself to upstreams.
@@ -85,13 +88,20 @@ fn percent_decode(text: &str) -> Option<String> {
 }
 
 /// A client that trusts the system's roots and those of `ca_bundle`, and leaves redirects and codings to its caller.
-pub(crate) fn client(config: &UpstreamConfig, base: &Url, shown: &str) -> Result<reqwest::Client, ConfigError> {
+pub(crate) fn client(
+    config: &UpstreamConfig,
+    base: &Url,
+    allowed: &Allowed,
+    shown: &str,
+) -> Result<reqwest::Client, ConfigError> {
+    let resolver = Arc::new(Resolver { hosts: allowed.hosts(), public: config.public });
     let certificates = certificates(config, shown)?;
     let builder = || {
         reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            .dns_resolver(Arc::clone(&resolver))
             // Documents are decoded here, where what they unpack to is bounded.
             .no_gzip()
             .connect_timeout(config.limits.connect)
@@ -123,4 +133,29 @@ fn certificates(config: &UpstreamConfig, shown: &str) -> Result<Vec<reqwest::Cer
         return Err(invalid(String::from("it has no `-----BEGIN CERTIFICATE-----`; a PEM file is expected")));
     }
     Ok(certificates)
+}
+
+/// The innermost cause: the outer ones say only that something failed, and name the address with its query.
+pub(crate) fn cause(error: &reqwest::Error) -> String {
+    let mut text = None;
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = Some(error.to_string());
+        source = error.source();
+    }
+    text.unwrap_or_else(|| String::from("the request failed"))
+}
+
+/// True if a failure to connect comes from the TLS handshake, which rustls reports as invalid data.
+pub(crate) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        if io.kind() == std::io::ErrorKind::InvalidData {
+            return true;
+        }
+        // The source of an I/O error is not the error that it wraps but that one's source.
+        if let Some(wrapped) = io.get_ref() {
+            return is_tls(wrapped);
+        }
+    }
+    error.source().is_some_and(is_tls)
 }

@@ -103,6 +103,16 @@ pub enum UpstreamError {
         /// The upstream.
         base: String,
     },
+    /// The name of a host stands for an address that is not contacted.
+    #[error(
+        "`{url}` is not asked: {problem}; if the upstream is really there, write that address itself in `url` or `hosts`"
+    )]
+    AddressNotAllowed {
+        /// What was asked for.
+        url: String,
+        /// The host, the address, and what is wrong with it.
+        problem: String,
+    },
     /// An index or a redirect leads from https to http.
     #[error("`{url}` is http, and the upstream `{base}` is https: it is not followed")]
     Insecure {
@@ -178,6 +188,7 @@ impl UpstreamError {
             | Self::Waits { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
+            | Self::AddressNotAllowed { .. }
             | Self::Tls { .. } => true,
             Self::Status { status, .. } => *status == 429 || *status >= 500,
             Self::TooLarge { .. }

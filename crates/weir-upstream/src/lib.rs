@@ -12,6 +12,7 @@
 //! | [`connection`] | who does Weir say it is, and whom does it trust? |
 //! | [`config`] | what can be set, and what is wrong with a setting? |
 //! | [`error`] | what went wrong, and what can be done? |
+//! | `resolve` | what may a host's name stand for? |
 //! | [`flights`] | how do many callers share one piece of work? |
 //! | [`secret`] | how is a password kept out of logs? |
 
@@ -23,6 +24,7 @@ pub mod config;
 pub mod connection;
 pub mod error;
 pub mod flights;
+mod resolve;
 pub mod secret;
 
 pub use body::Download;

@@ -398,11 +398,13 @@ pub fn upstream(config: &Config, ecosystem: &weir_core::Ecosystem) -> anyhow::Re
     let place = |key: &str| format!("[upstream.{}] {key} cannot be used", ecosystem.id);
     let default_hosts = || ecosystem.upstream.hosts.iter().map(|host| (*host).to_owned()).collect();
     // The file hosts of the public registry belong to its address: another address brings its own.
+    let public = section.url.is_none() && section.hosts.is_none();
     let hosts = section.hosts.unwrap_or_else(|| if section.url.is_none() { default_hosts() } else { Vec::new() });
     let url = section.url.unwrap_or_else(|| ecosystem.upstream.url.to_owned());
     Ok(UpstreamConfig {
         url: ecosystem.registry.upstream_base(&url),
         hosts,
+        public,
         username: section.username,
         password: section.password.as_deref().map(secret).transpose().with_context(|| place("password"))?,
         token: section.token.as_deref().map(secret).transpose().with_context(|| place("token"))?,

@@ -6,6 +6,7 @@ mod downloads;
 mod encryption;
 mod redirects;
 mod settings;
+mod strangers;
 mod trouble;
 
 use std::time::Duration;

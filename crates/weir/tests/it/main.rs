@@ -19,6 +19,7 @@ mod explain;
 mod feeds;
 mod http;
 mod observing;
+mod outbound;
 mod place;
 mod policy;
 mod proxy;
