@@ -143,6 +143,15 @@ impl Blobs {
         }
     }
 
+    /// Makes a blob of a file that is a blob elsewhere, without copying its bytes. False if that cannot be done here: in S3,
+    /// and where the file is on another file system, or gone.
+    pub async fn link(&self, digest: &Digest, file: &Path) -> Result<bool, BlobError> {
+        match &self.kept {
+            Kept::Local(local) => local.link(*digest, file.to_owned()).await,
+            Kept::S3(_) => Ok(false),
+        }
+    }
+
     /// Removes a blob. That it is not there is no error.
     pub async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
         match &self.kept {

@@ -77,6 +77,22 @@ impl Local {
         .await
     }
 
+    pub(crate) async fn link(self: &Arc<Self>, digest: Digest, file: PathBuf) -> Result<bool, BlobError> {
+        let local = Arc::clone(self);
+        blocking(&self.path(&digest), move |path| {
+            let directory = parent(path);
+            fs::create_dir_all(directory).map_err(|error| BlobError::io(directory, "made", &error))?;
+            match fs::hard_link(&file, path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(_) => return Ok(false),
+            }
+            local.sync_names(path, &digest)?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// True if the blob is there and will survive.
     fn is_there(&self, digest: &Digest, length: u64) -> Result<bool, BlobError> {
         let path = self.path(digest);

@@ -16,6 +16,7 @@
 //! | `decisions.rs`, `requests.rs`, `events.rs` | the record |
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
 //! | `tokens.rs` | who may |
+//! | `snapshot.rs` | a copy of it all |
 //! | `check.rs` | what a checker reads |
 //! | `sql/` | every statement by name |
 //! | `db.rs`, `columns.rs` | one way to run a statement and to read rows on either engine |
@@ -39,6 +40,7 @@ mod revisions;
 mod rows;
 mod seen;
 mod settings;
+mod snapshot;
 pub mod sql;
 mod tokens;
 

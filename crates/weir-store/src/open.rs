@@ -21,7 +21,7 @@ use crate::sql;
 pub const FORMAT: u32 = 1;
 
 /// How long a writer waits for other processes, and a caller for a free connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a writer waits for the other writers of this process.
 const QUEUE: Duration = Duration::from_secs(60);
 /// Connections that read from SQLite.

@@ -9,7 +9,7 @@ use weir_core::{Clock, time::SystemClock};
 use weir_store::Scope;
 
 use crate::cli::Place;
-use crate::{check, output, wiring};
+use crate::{backup, check, output, wiring};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -18,6 +18,8 @@ pub enum Command {
     Token(TokenCommand),
     /// Check that everything that Weir keeps is whole. Exit code 1 if it is not.
     Check(check::Arguments),
+    /// Copy everything that Weir keeps, as it is at one moment, while a server runs. Exit code 1 if bytes are missing.
+    Backup(backup::Arguments),
 }
 
 #[derive(Subcommand, Debug)]
@@ -50,6 +52,7 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
     let command = match command {
         Command::Token(command) => command,
         Command::Check(arguments) => return check::run(place, arguments).await,
+        Command::Backup(arguments) => return backup::run(place, arguments).await,
     };
     let parts = wiring::Opened::open(place, true).await?;
     let now = SystemClock.now();

@@ -11,6 +11,8 @@
 mod bytes;
 mod record;
 
+pub use bytes::Named;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +27,7 @@ use crate::output;
 use crate::wiring::Opened;
 
 /// Rows that are read at once.
-const PAGE: u32 = 1_000;
+pub const PAGE: u32 = 1_000;
 /// Most problems that are listed one by one; further ones are only counted.
 const MAX_LISTED: usize = 200;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{admin, config, explain, feeds, policy, serve};
+use crate::{admin, config, explain, feeds, health, policy, serve};
 
 /// One gate for open source: serves only what policy allows, and says why.
 #[derive(Parser, Debug)]
@@ -35,6 +35,8 @@ pub struct Place {
 enum Command {
     /// Run the gate.
     Serve(serve::Arguments),
+    /// Ask a running Weir whether it does its work. Exit code 1 if not.
+    Health(health::Arguments),
     /// Say what a stage decides on a release, and why.
     Explain(explain::Arguments),
     /// Bring in advisories and see how old they are.
@@ -43,10 +45,10 @@ enum Command {
     /// Check the policy and read about its rules.
     #[command(subcommand)]
     Policy(policy::Command),
-    /// See what is configured.
+    /// See and check what is configured.
     #[command(subcommand)]
     Config(config::Command),
-    /// Make and take back access tokens.
+    /// Access tokens; check and back up what is kept.
     #[command(subcommand)]
     Admin(admin::Command),
 }
@@ -67,10 +69,11 @@ impl Cli {
         let place = self.place;
         match self.command {
             Command::Serve(arguments) => serve::run(&place, &arguments).await,
+            Command::Health(arguments) => health::run(&place, &arguments).await,
             Command::Explain(arguments) => explain::run(&place, &arguments).await,
             Command::Feeds(command) => feeds::run(&place, &command).await,
             Command::Policy(command) => policy::run(&place, &command).await,
-            Command::Config(command) => config::run(&place, &command),
+            Command::Config(command) => config::run(&place, &command).await,
             Command::Admin(command) => admin::run(&place, &command).await,
         }
     }

@@ -14,12 +14,14 @@ use weir_upstream::address::redacted_text;
 use weir_upstream::{Secret, UpstreamConfig};
 
 use crate::cli::Place;
-use crate::{ecosystems, output};
+use crate::{config_check, ecosystems, output};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Print every setting with its origin; secrets stay hidden.
     Show,
+    /// Check everything that can be checked without starting. Exit code 1 if `weir serve` would not start or not work.
+    Check(config_check::Arguments),
 }
 
 /// Keys whose values are never shown.
@@ -182,8 +184,10 @@ pub struct Loaded {
 }
 
 /// Runs `weir config …`.
-pub fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
-    let Command::Show = command;
+pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
+    if let Command::Check(arguments) = command {
+        return config_check::run(place, arguments).await;
+    }
     let loaded = load(place)?;
     for (key, (value, origin)) in &loaded.origins {
         output::line(format!("{key} = {value}  # {origin}"));

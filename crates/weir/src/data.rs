@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use crate::cli::Place;
 
 /// The layout of the data directory that this Weir reads and writes.
-const FORMAT: &str = "weir data directory, format 1";
+pub const FORMAT: &str = "weir data directory, format 1";
 
 /// A data directory that is there and has a format that this Weir knows.
 #[derive(Clone, Debug)]
@@ -63,23 +63,7 @@ impl Data {
 
     /// Takes the lock that only one server can have.
     pub fn lock(&self) -> anyhow::Result<Lock> {
-        let path = self.root.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("`{}` cannot be opened", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => bail!(
-                "another `weir serve` uses the data directory `{}`; stop it, or give this one another with --data DIR",
-                self.root.display()
-            ),
-            Err(std::fs::TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("`{}` cannot be locked", path.display()))
-            }
-        }
+        lock(&self.root)
     }
 
     /// The directory itself.
@@ -114,13 +98,34 @@ fn known_format(stamp: &Path, text: &str) -> anyhow::Result<()> {
     )
 }
 
+/// Takes the lock of a directory.
+pub fn lock(root: &Path) -> anyhow::Result<Lock> {
+    let path = root.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("`{}` cannot be opened", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another `weir serve` uses the data directory `{}`; stop it, or give this one another with --data DIR",
+            root.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("`{}` cannot be locked", path.display()))
+        }
+    }
+}
+
 /// Files that a person may put into a data directory before its first use.
 fn known_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| matches!(name.to_str(), Some("policy.toml" | "weir.toml" | "lost+found")))
 }
 
 /// Tokens' hashes and private names are nobody else's business.
-fn restrict(root: &Path) {
+pub fn restrict(root: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -13,16 +13,21 @@
 //! | [`survey`] | what does a policy make of everything that is kept? |
 //! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
 //! | [`check`] | is everything that Weir keeps whole? |
+//! | [`config_check`] | could it be served as it is configured? |
+//! | [`backup`], [`health`] | a copy of it all; is it well? |
 //! | [`output`] | how does it talk to a terminal? |
 
 mod admin;
+mod backup;
 mod check;
 mod cli;
 mod config;
+mod config_check;
 mod data;
 mod ecosystems;
 mod explain;
 mod feeds;
+mod health;
 mod output;
 mod policy;
 mod serve;

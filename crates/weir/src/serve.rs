@@ -22,6 +22,7 @@ use crate::{output, policy, watch};
 mod accept;
 mod address;
 mod descriptors;
+mod notify;
 mod stall;
 
 #[derive(Args, Debug)]
@@ -84,6 +85,7 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
             stop.clone(),
         ))
     }));
+    notify::tell(notify::READY);
     accept::serve(listener, tls, app, connections).await;
     stop.cancel();
     for watcher in watchers {

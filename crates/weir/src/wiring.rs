@@ -1,6 +1,7 @@
 //! How the parts become a gate.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -56,7 +57,12 @@ impl Opened {
 
     /// Where advisories are synced from.
     pub fn sync_config(&self) -> SyncConfig {
-        let feeds = &self.config.feeds;
+        Self::sync_of(&self.config)
+    }
+
+    /// Where a configuration says that advisories are synced from.
+    pub fn sync_of(config: &Config) -> SyncConfig {
+        let feeds = &config.feeds;
         let mut sync = SyncConfig::default();
         if let Some(url) = &feeds.osv_url {
             sync.osv = url.clone();
@@ -74,34 +80,17 @@ impl Opened {
 
     /// Where bytes are kept.
     pub fn blobs(&self) -> anyhow::Result<Arc<Blobs>> {
-        let Some(s3) = &self.config.blobs.s3 else {
-            let blobs = Blobs::local(&self.data.blobs());
-            return Ok(Arc::new(blobs.context("the directory for blobs cannot be opened")?));
-        };
-        self.s3(s3)
+        if let Some(blobs) = s3(&self.config, self.data.root())? {
+            return Ok(Arc::new(blobs));
+        }
+        let blobs = Blobs::local(&self.data.blobs());
+        Ok(Arc::new(blobs.context("the directory for blobs cannot be opened")?))
     }
 
     /// The same, only to read them.
     pub fn blobs_to_read(&self) -> anyhow::Result<Arc<Blobs>> {
-        match &self.config.blobs.s3 {
-            None => Ok(Arc::new(Blobs::local_to_read(&self.data.blobs()))),
-            Some(s3) => self.s3(s3),
-        }
-    }
-
-    fn s3(&self, s3: &config::S3) -> anyhow::Result<Arc<Blobs>> {
-        let secret = s3.secret.as_deref().map(config::secret).transpose();
-        let config = S3Config {
-            endpoint: s3.endpoint.clone(),
-            bucket: s3.bucket.clone(),
-            prefix: s3.prefix.clone(),
-            region: s3.region.clone(),
-            key: s3.key.clone(),
-            secret: secret.context("[blobs.s3] secret cannot be used")?.map(|secret| secret.expose().to_owned()),
-            allow_http: s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
-        };
-        let blobs = Blobs::s3(&config, &self.data.root().join("spool"));
-        Ok(Arc::new(blobs.context("the S3 of [blobs.s3] cannot be opened")?))
+        let blobs = s3(&self.config, self.data.root())?;
+        Ok(Arc::new(blobs.unwrap_or_else(|| Blobs::local_to_read(&self.data.blobs()))))
     }
 
     /// Puts the gate together.
@@ -140,7 +129,25 @@ impl Opened {
     }
 }
 
-fn location(config: &Config, data: &Data) -> anyhow::Result<Location> {
+/// The bucket that holds blobs, if one does.
+pub fn s3(config: &Config, root: &Path) -> anyhow::Result<Option<Blobs>> {
+    let Some(s3) = &config.blobs.s3 else { return Ok(None) };
+    let secret = s3.secret.as_deref().map(config::secret).transpose();
+    let config = S3Config {
+        endpoint: s3.endpoint.clone(),
+        bucket: s3.bucket.clone(),
+        prefix: s3.prefix.clone(),
+        region: s3.region.clone(),
+        key: s3.key.clone(),
+        secret: secret.context("[blobs.s3] secret cannot be used")?.map(|secret| secret.expose().to_owned()),
+        allow_http: s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+    };
+    let blobs = Blobs::s3(&config, &root.join("spool"));
+    Ok(Some(blobs.context("the S3 of [blobs.s3] cannot be opened")?))
+}
+
+/// Where the database is.
+pub fn location(config: &Config, data: &Data) -> anyhow::Result<Location> {
     let Some(url) = &config.store.url else { return Ok(Location::Sqlite(data.database())) };
     let url = config::secret(url).context("[store] url cannot be used")?;
     match Location::parse(url.expose()) {

@@ -147,6 +147,9 @@ async fn tour(store: &Store) {
     assert_eq!(store.last_id("request").await.unwrap(), Some(2));
     assert_eq!(store.contradictions().await.unwrap(), [""; 0]);
     assert_eq!(store.integrity().await.unwrap(), [""; 0]);
+    let directory = tempfile::tempdir().unwrap();
+    let copied = store.snapshot(&directory.path().join("copy.sqlite")).await.unwrap();
+    assert_eq!(copied, store.engine() == Engine::Sqlite);
 }
 
 pub async fn every_statement_is_executed(f: Fixture) {

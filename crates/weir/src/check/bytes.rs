@@ -13,14 +13,16 @@ use super::{PAGE, Report};
 /// The digests that rows name, by their first eight bytes: a hundred million of them fit into memory, and one in 2^64
 /// that is taken for named is kept, which harms nobody.
 #[derive(Default)]
-pub(super) struct Named(HashSet<u64>);
+pub struct Named(HashSet<u64>);
 
 impl Named {
-    fn add(&mut self, digest: &Digest) {
-        self.0.insert(key(digest));
+    /// Adds a digest; false if it was there.
+    pub fn add(&mut self, digest: &Digest) -> bool {
+        self.0.insert(key(digest))
     }
 
-    fn has(&self, digest: &Digest) -> bool {
+    /// True if it was added.
+    pub fn has(&self, digest: &Digest) -> bool {
         self.0.contains(&key(digest))
     }
 }
@@ -69,7 +71,9 @@ pub(super) async fn artifacts(
             report.checked.artifacts += 1;
             let subject = format!("{} {} {}", artifact.ecosystem, artifact.package, artifact.file);
             named.add(&artifact.sha256);
-            artifact.changed.iter().for_each(|changed| named.add(changed));
+            if let Some(changed) = &artifact.changed {
+                named.add(changed);
+            }
             match blobs.size(&artifact.sha256).await? {
                 Some(size) if size == artifact.size => {}
                 Some(size) => report.problem(

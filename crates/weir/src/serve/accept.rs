@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use weir_api::App;
 
+use super::notify;
 use super::stall::Unstalled;
 use crate::tls::Tls;
 
@@ -83,6 +84,7 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
             drop(place);
         });
     }
+    notify::tell(notify::STOPPING);
     tracing::info!("stopping: no new connections, running requests may end");
     tokio::select! {
         () = graceful.shutdown() => {}

@@ -8,15 +8,18 @@
 
 mod access;
 mod around;
+mod backup;
 mod cache;
 mod check;
 mod config;
+mod config_check;
 mod decisions;
 mod disk;
 mod encryption;
 mod engines;
 mod explain;
 mod feeds;
+mod health;
 mod http;
 mod observing;
 mod outbound;
