@@ -74,7 +74,9 @@ impl Copier {
             let Some(last) = page.last() else { return Ok(()) };
             after = (last.package_id, last.file.clone());
             for artifact in page {
-                self.bring(&to, &artifact.sha256, true).await?;
+                // Evicted bytes are fetched again when they are asked for.
+                let is_held = rows.is_held(&artifact.sha256).await?;
+                self.bring(&to, &artifact.sha256, is_held).await?;
                 if let Some(metadata) = &artifact.metadata {
                     self.bring(&to, metadata, true).await?;
                 }
