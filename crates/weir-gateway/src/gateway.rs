@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
@@ -183,6 +184,8 @@ pub struct Gateway {
     judging: Flights<(ViewKey, Stamp, Digest), Option<Arc<View>>>,
     reading: Flights<(PackageKey, String), ()>,
     learnt: Arc<Learnt>,
+    /// The latest moment at which this process looked at a page, in milliseconds.
+    latest_sight: AtomicI64,
     recorded: Lru<String, ()>,
     named: Lru<String, Place>,
     books: Arc<Books>,
@@ -250,6 +253,7 @@ impl Gateway {
             judging: Flights::new(),
             reading: Flights::new(),
             learnt,
+            latest_sight: AtomicI64::new(i64::MIN),
             recorded: Lru::new(RECORDED_BYTES),
             named: Lru::new(NAMED_BYTES),
             metrics,

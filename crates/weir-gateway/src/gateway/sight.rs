@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use weir_advisory::Index as Advisories;
 use weir_core::registry::Index;
+use weir_core::time::DAY;
 use weir_core::{Ecosystem, PackageName, Timestamp};
 use weir_policy::Policy;
 
@@ -21,6 +23,10 @@ use crate::view::View;
 
 /// Versions of a document that are gone back while none of them can be read.
 const MAX_BACK: usize = 8;
+
+/// Up to so far back a clock that jumps is not followed for first sights, in milliseconds: one that is set right again would
+/// make them older than they are. By more than this, it was wrong before.
+const MAX_CLOCK_BACK: i64 = 31 * DAY;
 
 /// A package as a stage sees it now.
 pub(crate) struct Sight {
@@ -149,7 +155,7 @@ impl Gateway {
         advisories: Arc<Advisories>,
     ) -> Result<Arc<Known>, DocumentError> {
         let (held, index) = self.read(ecosystem, &package, held).await?;
-        let now = self.clock.now();
+        let now = self.moment_of_sight();
         let document = held.first().map_or(stamp.advisories, |held| held.digest);
         let first_seen = self
             .store
@@ -183,6 +189,17 @@ impl Gateway {
         }
         self.known.insert((ecosystem.id, known.facts.package.clone()), Arc::clone(&known), known.weight());
         Ok(known)
+    }
+
+    /// The moment for what is seen for the first time: no earlier than that of an earlier sight, within [`MAX_CLOCK_BACK`].
+    fn moment_of_sight(&self) -> Timestamp {
+        let now = self.clock.now();
+        let latest = self.latest_sight.fetch_max(now.millis(), Ordering::Relaxed);
+        if latest.saturating_sub(now.millis()) > MAX_CLOCK_BACK {
+            self.latest_sight.store(now.millis(), Ordering::Relaxed);
+            return now;
+        }
+        now.max(Timestamp::from_millis(latest))
     }
 
     /// Reads upstream's documents. One that cannot be read is trouble with upstream like any other: what was kept before

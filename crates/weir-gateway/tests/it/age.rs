@@ -146,6 +146,20 @@ async fn a_clock_that_jumps_lets_nothing_young_go_for_good() {
 }
 
 #[tokio::test]
+async fn a_first_sight_under_a_clock_that_is_behind_makes_nothing_older_once_it_is_set_right() {
+    let gate = TestGate::new(AGE).await;
+    gate.pypi.pypi().release("another", "1.0").add();
+    gate.simple("dev", "another").await;
+    gate.at("2026-10-02T12:00:00Z");
+    gate.pypi.pypi().release("example", "1.0.0").undated().add();
+    let [file, ..] = files("1.0.0");
+    assert_eq!(gate.get(&file).await.status, 403);
+    gate.at("2026-11-01T12:01:00Z");
+    let answer = gate.get(&file).await;
+    assert!(answer.phrase.contains("held until 2026-11-04T12:00:00Z"), "{} {}", answer.status, answer.phrase);
+}
+
+#[tokio::test]
 async fn what_is_published_after_the_page_was_kept_is_known_once_it_is_asked_for() {
     let gate = TestGate::new(AGE).await;
     publish(&gate, "1.0.0", "2013-01-01");
