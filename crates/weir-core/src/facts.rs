@@ -23,6 +23,48 @@ pub struct PackageFacts {
     pub status: Option<ProjectStatus>,
     /// The advisory data that [`ReleaseFacts::vulnerabilities`] comes from.
     pub advisories: FeedState,
+    /// The well-known package that this one could be mistaken for, if there is one and it shares no owner that is known.
+    /// `None` also where there is no list of well-known names.
+    pub lookalike: Option<Lookalike>,
+}
+
+/// A well-known package that another could be mistaken for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lookalike {
+    /// The well-known name.
+    pub name: Box<str>,
+    /// Its place in the list of well-known names, from 1.
+    pub rank: u32,
+    /// What lies between the two.
+    pub slip: Slip,
+}
+
+/// What lies between a name and one that it could be mistaken for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slip {
+    /// One letter more, less, or another; two swapped.
+    Edit,
+    /// Characters that look alike: `0` and `o`, `1` and `l`, `rn` and `m`.
+    Glance,
+    /// The same words in another order.
+    Order,
+    /// A scope that is part of the name, or the other way round: `@babel/core` and `babel-core`.
+    Scope,
+    /// A word for the language: `python-requests`.
+    Affix,
+}
+
+impl Slip {
+    /// The word for it: `edit`, `glance`, `order`, `scope`, `affix`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Edit => "edit",
+            Self::Glance => "glance",
+            Self::Order => "order",
+            Self::Scope => "scope",
+            Self::Affix => "affix",
+        }
+    }
 }
 
 /// Which advisory data was at hand.

@@ -18,8 +18,13 @@ impl Feeds {
     /// changes nothing.
     pub async fn import(&self, path: &Path) -> Result<ImportReport, FeedsError> {
         let _writing = self.writing.lock().await;
+        let (names, problems) = self.import_names(path).await?;
+        if path.is_file() && !(names.is_empty() && problems.is_empty()) {
+            return Ok(ImportReport::of_names(names, problems));
+        }
         let Taken { read, stored, older } = self.take_in(path, Source::Files).await?;
-        let mut report = ImportReport { read: Read::from(&read), stored, older, index: None };
+        let mut report =
+            ImportReport { read: Read::from(&read), stored, older, ..ImportReport::of_names(names, problems) };
         let mut confirmed: Vec<&str> = read.ecosystems.keys().map(String::as_str).collect();
         confirmed.retain(|name| is_feed_name(name));
         confirmed.extend(

@@ -11,11 +11,13 @@
 //! |---|---|
 //! | [`import`] | how do records get into the store? |
 //! | [`sync`] | how are they fetched? |
+//! | `names` | and lists of well-known names? |
 //! | `rebuild` | how does the index come from the store? |
 //! | [`report`] | what happened, and which data is there? |
 
 mod error;
 pub mod import;
+mod names;
 mod rebuild;
 pub mod report;
 mod store_batches;
@@ -28,9 +30,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use weir_advisory::Index;
 use weir_core::{Clock, Digest, Ecosystems};
+use weir_names::Lists;
 use weir_store::Store;
 
 pub use error::FeedsError;
+pub use names::{NAMES, NamesRow};
 pub use report::{FeedRow, FeedStatus, ImportReport, SyncReport};
 pub use sync::SyncConfig;
 
@@ -58,6 +62,9 @@ pub struct Feeds {
     current: ArcSwap<Index>,
     /// What [`POINTER`] was when `current` was opened.
     pointer: Mutex<Option<String>>,
+    names: ArcSwap<Lists>,
+    /// What [`NAMES`] was when `names` was read.
+    names_pointer: Mutex<Option<String>>,
     /// Held by whoever brings records in.
     writing: tokio::sync::Mutex<()>,
 }
@@ -80,6 +87,8 @@ impl Feeds {
             ecosystems,
             current: ArcSwap::from_pointee(Index::empty()),
             pointer: Mutex::default(),
+            names: ArcSwap::default(),
+            names_pointer: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         };
         feeds.reload_if_changed().await?;
@@ -104,9 +113,15 @@ impl Feeds {
         self.current.load_full()
     }
 
-    /// Opens the index that is current now, if it is another one; true if it was. Costs one look at a setting. Where its file
+    /// Opens the index and the lists of names that are current now, if they are others; true if any was. Costs one look at a
+    /// setting for each. Where the index's file
     /// is lost, of another version, or on another machine that shares the store, it is made anew from the store.
     pub async fn reload_if_changed(&self) -> Result<bool, FeedsError> {
+        let names = self.reload_names().await?;
+        Ok(self.reload_index().await? || names)
+    }
+
+    async fn reload_index(&self) -> Result<bool, FeedsError> {
         match self.reload().await {
             Err(error @ (FeedsError::Index(_) | FeedsError::Pointer(_))) => {
                 tracing::warn!(error = %error, "the advisory index cannot be used and is built anew from the store");

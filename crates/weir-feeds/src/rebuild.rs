@@ -76,7 +76,7 @@ impl Feeds {
             as_of: row.as_of,
             error: row.error,
         });
-        Ok(FeedStatus { rows: rows.collect() })
+        Ok(FeedStatus { rows: rows.collect(), names: self.names_status().await? })
     }
 
     async fn build(&self, lists: &mut [Listed]) -> Result<Vec<u8>, FeedsError> {

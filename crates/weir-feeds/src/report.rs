@@ -8,6 +8,8 @@ use weir_advisory::read::ReadReport;
 use weir_core::{Digest, Timestamp};
 use weir_store::PutReport;
 
+use crate::names::NamesRow;
+
 /// Most problems that a report shows to people.
 const SHOWN: usize = 20;
 
@@ -20,6 +22,12 @@ pub struct ImportReport {
     pub stored: PutReport,
     /// Catalogues and scores that were left out because newer ones are there.
     pub older: Vec<String>,
+    /// Lists of well-known names that were read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NamesRow>,
+    /// Lists that could not be read: place and problem.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub name_problems: Vec<String>,
     /// The index made of all that is current.
     pub index: Option<IndexSummary>,
 }
@@ -82,13 +90,34 @@ pub struct IndexSummary {
 impl ImportReport {
     /// How many things could not be read.
     pub fn errors(&self) -> u64 {
-        self.read.problem_count
+        self.read.problem_count + self.name_problems.len() as u64
+    }
+
+    /// What an import of lists of names did.
+    pub(crate) fn of_names(names: Vec<NamesRow>, name_problems: Vec<String>) -> Self {
+        Self { names, name_problems, ..Self::default() }
+    }
+
+    /// True if anything was read, or tried to be, that is no list of names.
+    fn has_advisories(&self) -> bool {
+        let read = &self.read;
+        let count = read.osv + read.cve + read.kev + read.epss + read.problem_count;
+        count > 0 || (self.names.is_empty() && self.name_problems.is_empty())
     }
 }
 
 impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let read = &self.read;
+        let mut lines: Vec<String> = self.names.iter().map(NamesRow::to_string).collect();
+        lines.extend(self.name_problems.iter().map(|problem| format!("could not be read: {problem}")));
+        write!(f, "{}", lines.join("\n"))?;
+        if !self.has_advisories() {
+            return Ok(());
+        }
+        if !lines.is_empty() {
+            writeln!(f)?;
+        }
         write!(f, "read {} {}", read.osv, if read.osv == 1 { "advisory" } else { "advisories" })?;
         if read.withdrawn > 0 || read.malware > 0 {
             write!(f, " ({} withdrawn, {} of malicious code)", read.withdrawn, read.malware)?;
@@ -221,6 +250,8 @@ impl fmt::Display for SyncReport {
 pub struct FeedStatus {
     /// One row a feed, by name.
     pub rows: Vec<FeedRow>,
+    /// Lists of well-known names, a row an ecosystem.
+    pub names: Vec<NamesRow>,
 }
 
 /// A feed.

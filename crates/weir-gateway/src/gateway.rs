@@ -10,6 +10,7 @@ use weir_advisory::Index as Advisories;
 use weir_blob::Blobs;
 use weir_core::registry::{Part, RouteError, Which};
 use weir_core::{Clock, Digest, Ecosystem, Ecosystems, PackageName};
+use weir_names::Lists;
 use weir_policy::{Decision, Policy};
 use weir_store::{RequestRow, Store};
 use weir_upstream::{Flights, Upstream};
@@ -33,6 +34,7 @@ mod audit;
 mod decisions;
 mod follow;
 mod licenses;
+mod lookalike;
 mod page;
 mod sight;
 mod survey;
@@ -175,6 +177,7 @@ pub struct Gateway {
     settings: Settings,
     policy: ArcSwap<Policy>,
     advisories: ArcSwap<Advisories>,
+    well_known: ArcSwap<Lists>,
     documents: Arc<Documents>,
     transfers: Arc<Transfers>,
     stock: Arc<Stock>,
@@ -244,6 +247,7 @@ impl Gateway {
             clock: parts.clock,
             policy: ArcSwap::new(parts.policy),
             advisories: ArcSwap::new(parts.advisories),
+            well_known: ArcSwap::default(),
             documents,
             transfers,
             stock,
@@ -305,6 +309,16 @@ impl Gateway {
     /// The advisory data in use.
     pub fn advisories(&self) -> Arc<Advisories> {
         self.advisories.load_full()
+    }
+
+    /// The lists of well-known names in use.
+    pub fn well_known(&self) -> Arc<Lists> {
+        self.well_known.load_full()
+    }
+
+    /// Uses other lists of well-known names from now on. At first there are none.
+    pub fn set_well_known(&self, names: Arc<Lists>) {
+        self.well_known.store(names);
     }
 
     /// Uses other advisory data from now on.

@@ -37,6 +37,8 @@ pub struct Stamp {
     pub documents: Vec<Digest>,
     /// The advisory data.
     pub advisories: Digest,
+    /// The lists of well-known names.
+    pub names: Option<Digest>,
     /// Counts what Weir itself has learnt about the package's artifacts.
     pub learnt: u64,
 }
@@ -220,7 +222,14 @@ pub fn facts(
         // Data that cannot be read is data that is missing: not assessed, never clean.
         feed.as_of = None;
     }
-    PackageFacts { ecosystem, package: package.clone(), releases, status: index.status.clone(), advisories: feed }
+    PackageFacts {
+        ecosystem,
+        package: package.clone(),
+        releases,
+        status: index.status.clone(),
+        advisories: feed,
+        lookalike: None,
+    }
 }
 
 /// The licence of a release: what its registry states, else what its artifacts declare, else what the metadata beside one

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use weir_core::facts::{ArtifactFacts, FeedState, Kind, License, Origin, PackageFacts, ReleaseFacts, Vulnerability};
+use weir_core::facts::{
+    ArtifactFacts, FeedState, Install, Kind, License, Origin, PackageFacts, Publisher, ReleaseFacts, Script,
+    Vulnerability,
+};
 use weir_core::{Digest, Ecosystems, Severity, Timestamp};
 use weir_policy::{Policy, judge};
 
@@ -25,6 +28,10 @@ yanked = "warn"
 deprecated = "warn"
 unmaintained = "warn"
 private-name = ["acme-*"]
+name-confusion = "quarantine"
+install-script = "quarantine"
+provenance-lost = "quarantine"
+publisher-changed = { days = 14 }
 [[waiver]]
 package = "pkg:pypi/subject@1.5"
 rule = "vulnerability"
@@ -70,6 +77,12 @@ fn package(affected: usize) -> PackageFacts {
     let ecosystem = &weir_pypi::ECOSYSTEM;
     let vulnerabilities: Vec<_> = (0..30).map(vulnerability).collect();
     let date = Timestamp::parse("2020-01-01").unwrap();
+    let script = Script { name: "postinstall".into(), command: "node build.js".into() };
+    let origin = Origin {
+        install: Install::Runs(Arc::from([script])),
+        publisher: Some(Arc::new(Publisher { name: "ann".into(), trusted: false })),
+        owners: Some(Arc::from([Box::from("ann"), Box::from("bob")])),
+    };
     let releases = (0..RELEASES)
         .map(|index| {
             let version = format!("{}.{}.{}", index / 400, index / 20 % 20, index % 20);
@@ -84,7 +97,7 @@ fn package(affected: usize) -> PackageFacts {
                     text: String::from("Apache-2.0 OR MIT"),
                     source: format!("METADATA {version}"),
                 }),
-                origin: Origin::default(),
+                origin: origin.clone(),
                 served: Vec::new(),
                 vulnerabilities: match affected {
                     0 => Vec::new(),
@@ -113,6 +126,7 @@ fn package(affected: usize) -> PackageFacts {
         releases,
         status: None,
         advisories: FeedState { as_of: Timestamp::parse("2026-10-01"), ..FeedState::default() },
+        lookalike: None,
     }
 }
 

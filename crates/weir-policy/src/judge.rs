@@ -246,8 +246,9 @@ fn waive(waivers: &[&Waiver], release: &ReleaseFacts, judged: &mut DraftRelease,
 fn finish(mut judged: DraftRelease, mode: Mode) -> ReleaseJudgement {
     sort(&mut judged.reasons);
     let (outcome, effective) = come_to(&judged.reasons, mode);
-    let shared = Reasons::from(judged.reasons.clone());
-    let mut all = judged.reasons;
+    // Moved, not cloned: a release may have dozens, and most artifacts have none of their own.
+    let shared = Reasons::from(judged.reasons);
+    let mut all: Vec<Arc<Reason>> = Vec::new();
     let mut whole = ReleaseJudgement {
         outcome,
         effective,
@@ -261,7 +262,10 @@ fn finish(mut judged: DraftRelease, mode: Mode) -> ReleaseJudgement {
         whole.outcome = whole.outcome.max(own_outcome);
         whole.effective = whole.effective.max(own_effective);
         for reason in artifact.reasons.iter().filter(|reason| reason.outcome > Outcome::Allow) {
-            some_alone = true;
+            if !some_alone {
+                some_alone = true;
+                all.extend(shared.iter().cloned());
+            }
             // Forty wheels that wait are one reason: the one that waits longest.
             match all.iter().position(|other| other.until.is_some() && reason.until.is_some()) {
                 Some(index) if all[index].until < reason.until => all[index] = Arc::clone(reason),

@@ -23,6 +23,7 @@ pub mod integrity;
 pub mod license;
 pub mod malware;
 pub mod minimum_age;
+pub mod name_confusion;
 pub mod not_after;
 pub mod private_name;
 pub mod provenance_lost;
@@ -40,6 +41,7 @@ pub static RULES: &[&dyn Rule] = &[
     &private_name::PrivateName,
     &denied::Denied,
     &allow_only::AllowOnly,
+    &name_confusion::NameConfusion,
     &install_script::InstallScript,
     &provenance_lost::ProvenanceLost,
     &license::License,

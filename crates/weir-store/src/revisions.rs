@@ -76,6 +76,7 @@ fn changed(kind: RevisionKind) -> &'static str {
         RevisionKind::Advisories => "advisories-changed",
         RevisionKind::Kev => "kev-changed",
         RevisionKind::Epss => "epss-changed",
+        RevisionKind::Names => "names-changed",
     }
 }
 

@@ -470,6 +470,8 @@ pub enum RevisionKind {
     Kev,
     /// Exploit prediction scores.
     Epss,
+    /// Lists of well-known names.
+    Names,
 }
 
 impl RevisionKind {
@@ -481,6 +483,7 @@ impl RevisionKind {
             RevisionKind::Advisories => "advisories",
             RevisionKind::Kev => "kev",
             RevisionKind::Epss => "epss",
+            RevisionKind::Names => "names",
         }
     }
 }

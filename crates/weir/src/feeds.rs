@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::json;
 use weir_core::Timestamp;
-use weir_feeds::Feeds;
+use weir_feeds::{Feeds, NamesRow};
 
 use crate::cli::{Format, Place};
 use crate::output;
@@ -14,9 +14,9 @@ use crate::wiring::Opened;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Read advisories from a file or directory: OSV, CVE, KEV, EPSS.
+    /// Read advisories (OSV, CVE, KEV, EPSS) and lists of well-known names (npm.txt) from a file or directory.
     Import {
-        /// .json, .jsonl, .csv, each also .zst or .gz, a .zip, or a directory of them.
+        /// .json, .jsonl, .csv, .txt, each also .zst or .gz, a .zip, or a directory of them.
         path: PathBuf,
         /// How to print the result.
         #[arg(long, value_enum, default_value_t)]
@@ -55,10 +55,12 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
             let status = feeds.status().await?;
             let now = opened.clock.now();
             match format {
-                Format::Human if status.rows.is_empty() => output::line(
-                    "no advisory data yet; `weir feeds sync` fetches it, `weir feeds import PATH` reads it from files",
-                ),
                 Format::Human => {
+                    if status.rows.is_empty() {
+                        output::line(
+                            "no advisory data yet; `weir feeds sync` fetches it, `weir feeds import PATH` reads it from files",
+                        );
+                    }
                     let width = status.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
                     for row in &status.rows {
                         let age = row
@@ -69,6 +71,9 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
                             output::line(format!("{:<width$}  last try: {error}", ""));
                         }
                     }
+                    for row in &status.names {
+                        output::line(well_known(row));
+                    }
                 }
                 Format::Json => {
                     let rows: Vec<_> = status
@@ -78,12 +83,24 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
                             json!({ "name": row.name, "records": row.records, "as_of": row.as_of, "error": row.error })
                         })
                         .collect();
-                    output::line(json!({ "feeds": rows }));
+                    output::line(json!({ "feeds": rows, "names": status.names }));
                 }
             }
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// One line on a list of well-known names, or that there is none.
+fn well_known(row: &NamesRow) -> String {
+    let id = &row.ecosystem;
+    if row.names == 0 {
+        return format!(
+            "well-known names of {id}: none, `name-confusion` says nothing; `weir feeds import {id}.txt` reads them"
+        );
+    }
+    let date = row.date.map(|date| format!(", of {}", date.date())).unwrap_or_default();
+    format!("well-known names of {id}: {} from {}{date}", row.names, row.source)
 }
 
 /// One line on which data there is and how old it is.

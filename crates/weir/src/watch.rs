@@ -166,6 +166,11 @@ async fn advisories(gateway: Arc<Gateway>, feeds: Arc<Feeds>, conditions: Arc<Co
         match feeds.reload_if_changed().await {
             Ok(_) => {
                 // Compared rather than told: a sync of this very process has changed what is current, too.
+                let names = feeds.names();
+                if names.digest() != gateway.well_known().digest() {
+                    tracing::info!("other lists of well-known names are in use");
+                    gateway.set_well_known(names);
+                }
                 let index = feeds.current();
                 if index.digest() != gateway.advisories().digest() {
                     tracing::info!(advisories = %index.digest(), "other advisory data is in use");

@@ -116,7 +116,7 @@ impl Opened {
             cache_limit: self.config.cache.limit_mib.map(|mib| mib.saturating_mul(1024 * 1024)),
             ..Settings::default()
         };
-        Ok(Gateway::new(Parts {
+        let gateway = Gateway::new(Parts {
             ecosystems: ecosystems::ALL,
             upstreams,
             store: self.store.clone(),
@@ -125,7 +125,9 @@ impl Opened {
             policy,
             advisories: feeds.current(),
             settings,
-        }))
+        });
+        gateway.set_well_known(feeds.names());
+        Ok(gateway)
     }
 }
 

@@ -74,6 +74,7 @@ impl Gateway {
         let stamp = Stamp {
             documents: held.iter().map(|held| held.digest).collect(),
             advisories: advisories.digest(),
+            names: self.well_known.load().digest(),
             learnt: self.learnt.of(&package_key),
         };
         let key = (stages.clone(), ecosystem.id, package.clone());
@@ -172,9 +173,11 @@ impl Gateway {
             }
             false => Vec::new(),
         };
+        let lookalike = self.lookalike(ecosystem, &package, &index).await;
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
             let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
+            facts.lookalike = lookalike;
             served::add(&mut facts, &artifacts, &allowed);
             departed::add(&mut index, &mut facts, &advisories);
             Arc::new(Known::new(held, index, facts, artifacts, stamp))

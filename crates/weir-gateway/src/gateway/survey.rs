@@ -110,6 +110,7 @@ impl Gateway {
         let stamp = Stamp {
             documents: held.iter().map(|held| held.digest).collect(),
             advisories: advisories.digest(),
+            names: self.well_known.load().digest(),
             learnt: self.learnt.of(&key),
         };
         self.known(key, ecosystem, held, stamp, advisories).await

@@ -97,8 +97,14 @@ impl Gateway {
 
 /// The waivers that are written for some version of a package.
 fn covering(policy: &Policy, ecosystem: &'static Ecosystem, package: PackageName) -> Vec<usize> {
-    let facts =
-        PackageFacts { ecosystem, package, releases: Vec::new(), status: None, advisories: FeedState::default() };
+    let facts = PackageFacts {
+        ecosystem,
+        package,
+        releases: Vec::new(),
+        status: None,
+        advisories: FeedState::default(),
+        lookalike: None,
+    };
     let covers = policy.waivers().iter().enumerate().filter(|(_, waiver)| waiver.covers_package(&facts));
     covers.map(|(index, _)| index).collect()
 }

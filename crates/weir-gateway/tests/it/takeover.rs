@@ -1,6 +1,8 @@
 //! Known attacks, re-enacted with releases that do nothing, each beside a benign twin that passes. The clock stands at
 //! 2026-11-01.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::gate::{Answer, Plan, TestGate};
@@ -152,4 +154,48 @@ async fn serving_the_same_again_and_again_makes_nothing_anew() {
     let again = ask(&gate, "dev", "1.0.0").await;
     assert_eq!(first.headers["weir-decision"], again.headers["weir-decision"]);
     assert_eq!(page.headers["etag"], gate.get("/dev/npm/parser").await.headers["etag"]);
+}
+
+/// The policy of these tests, and a list of well-known names.
+async fn gate_with_names() -> TestGate {
+    let gate = Plan::new("[stage.dev]\nname-confusion = \"quarantine\"\n").start().await;
+    let list = "[npm] - npm.txt\nlodash\nleft-padding\n[pypi] - pypi.txt\nrequests\n";
+    gate.gateway.set_well_known(Arc::new(weir_names::Lists::read(list, crate::gate::ECOSYSTEMS)));
+    gate
+}
+
+#[tokio::test]
+async fn a_young_name_that_is_one_slip_from_a_well_known_one_is_held_and_its_twins_are_not() {
+    let gate = gate_with_names().await;
+    gate.pypi.pypi().release("reqeusts", "1.0").published("2026-10-01").add();
+    gate.pypi.pypi().release("requests", "1.0").published("2026-10-01").add();
+    let refused = gate.get("/dev/pypi/files/reqeusts/reqeusts-1.0-py3-none-any.whl").await;
+    assert_eq!(phrase(&refused), "name-confusion (did you mean requests?); no version is allowed");
+    assert_eq!(gate.get("/dev/pypi/files/requests/requests-1.0-py3-none-any.whl").await.status, 200);
+
+    for (name, owner, day) in [
+        ("left-padding", "ann", "2015-01-01"),
+        ("left-paddings", "ann", "2026-10-01"),
+        ("left-pading", "mallory", "2026-10-01"),
+        ("left-paddling", "eve", "2020-01-01"),
+    ] {
+        let owners = json!([{ "name": owner }]);
+        gate.npm.npm().release(name, "1.0.0").published(day).field("maintainers", owners).add();
+    }
+    for (name, status) in [("left-padding", 200), ("left-paddings", 200), ("left-pading", 403), ("left-paddling", 200)]
+    {
+        assert_eq!(gate.get(&format!("/dev/npm/{name}/-/{name}-1.0.0.tgz")).await.status, status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_list_no_name_is_held_and_a_list_takes_effect_at_once() {
+    let gate = gate_with_names().await;
+    gate.gateway.set_well_known(Arc::default());
+    gate.pypi.pypi().release("reqeusts", "1.0").published("2026-10-01").add();
+    let path = "/dev/pypi/files/reqeusts/reqeusts-1.0-py3-none-any.whl";
+    assert_eq!(gate.get(path).await.status, 200);
+    let list = weir_names::Lists::read("[pypi] - pypi.txt\nrequests\n", crate::gate::ECOSYSTEMS);
+    gate.gateway.set_well_known(Arc::new(list));
+    assert_eq!(gate.get(path).await.status, 403);
 }

@@ -445,3 +445,40 @@ fn wrong_values_are_told_with_their_line() {
         assert!(errors.contains(message), "{errors}");
     }
 }
+
+#[test]
+fn a_young_package_with_a_well_known_name_misspelt_is_held_and_an_old_one_is_not() {
+    const RULE: &str = "name-confusion = \"quarantine\"";
+    check(
+        RULE,
+        "pypi reqeusts
+         like requests
+         1.0 2026-09-01
+         1.1 2026-09-20",
+        expect![[r#"
+            1.0 quarantine: name-confusion (did you mean requests?)
+            1.1 quarantine: name-confusion (did you mean requests?)
+        "#]],
+    );
+    check(
+        RULE,
+        "pypi unicorn
+         like uvicorn
+         1.0 2025-09-01
+         1.1 2026-09-20",
+        expect![[r#"
+            1.0 allow
+            1.1 allow
+        "#]],
+    );
+    let (policy, facts) = (policy(RULE), facts("pypi reqeusts\nlike requests\n1.0 2026-09-01"));
+    let judgement = judge(&policy, stage(&policy), &facts, at("2026-10-01"));
+    assert_eq!(judgement.changes_at, Some(at("2027-09-01")));
+    assert!(
+        judgement
+            .decision(&policy, stage(&policy), &facts, 0, None)
+            .inputs
+            .as_str()
+            .contains(r#""lookalike":"requests""#)
+    );
+}

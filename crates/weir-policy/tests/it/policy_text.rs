@@ -22,6 +22,7 @@ fn the_default_policy_is_valid_and_reads_as_documented() {
             "integrity",
             "malware",
             "vulnerability",
+            "name-confusion",
             "install-script",
             "provenance-lost",
             "minimum-age",

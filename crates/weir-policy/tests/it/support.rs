@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use expect_test::Expect;
 use weir_core::facts::{
-    ArtifactFacts, FeedState, Finding, Install, Kind, License, Origin, PackageFacts, ProjectStatus, Publisher,
-    ReleaseFacts, Script, Vulnerability,
+    ArtifactFacts, FeedState, Finding, Install, Kind, License, Lookalike, Origin, PackageFacts, ProjectStatus,
+    Publisher, ReleaseFacts, Script, Slip, Vulnerability,
 };
 use weir_core::{Digest, Ecosystems, Severity, Timestamp};
 use weir_policy::{Judgement, Policy, Stage, judge};
@@ -25,7 +25,7 @@ pub fn at(text: &str) -> Timestamp {
 /// `by=ACCOUNT` (`by=ACCOUNT!` is a trusted publisher), `owners=A,B`, `attested=all` (`attested=FILE`), `served=STAGE`, and
 /// of all its files `seen=DATE` (first), `absent=DATE` (last), `first=DATE` (stated at first sight); `_` in words is a
 /// space. Further first lines:
-/// `feed DATE|never`, `status WORD`.
+/// `feed DATE|never`, `status WORD`, `like NAME`.
 pub fn facts(text: &str) -> PackageFacts {
     let mut lines = text.trim().lines().map(str::trim);
     let (ecosystem, name) = lines.next().unwrap().split_once(' ').unwrap();
@@ -36,6 +36,7 @@ pub fn facts(text: &str) -> PackageFacts {
         releases: Vec::new(),
         status: None,
         advisories: FeedState { as_of: Some(at("2026-10-01")), ..FeedState::default() },
+        lookalike: None,
     };
     let mut known: Vec<Arc<Vulnerability>> = Vec::new();
     for line in lines {
@@ -43,6 +44,7 @@ pub fn facts(text: &str) -> PackageFacts {
         let (first, second) = (words.next().unwrap(), words.next().unwrap());
         match first.as_str() {
             "feed" => facts.advisories.as_of = Timestamp::parse(&second),
+            "like" => facts.lookalike = Some(Lookalike { name: second.into(), rank: 7, slip: Slip::Edit }),
             "status" => facts.status = Some(ProjectStatus { status: second, reason: None }),
             _ => facts.releases.push(release(&facts, &first, &second, words, &mut known)),
         }

@@ -156,3 +156,31 @@ async fn a_server_syncs_by_itself_and_starts_at_once_without_a_network() {
     assert!(place.fake.requests().is_empty(), "offline no feed is asked");
     assert!(server.out().contains("records, the oldest feed confirmed"), "{}", server.out());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_list_of_well_known_names_is_imported_and_holds_what_could_be_mistaken_for_them() {
+    let place = Place::new().await;
+    place.policy("[stage.dev]\nname-confusion = \"quarantine\"\n");
+    place.fake.pypi().release("reqeusts", "1.0").published("2026-10-01").add();
+    place.weir(["feeds", "status"]).expect(0).prints(&["well-known names of pypi: none"]);
+    place.weir(["explain", "pkg:pypi/reqeusts@1.0"]).expect(0);
+
+    let json = r#"{"last_update": "2026-04-01 06:34:06", "rows": [{"download_count": 9, "project": "requests"}]}"#;
+    let path = place.file("top-pypi-packages.json", json);
+    let ran = place.weir(["feeds", "import", path.to_str().unwrap()]).expect(0);
+    ran.prints(&["read 1 well-known names of pypi from top-pypi-packages.json, of 2026-04-01"]);
+    place.weir(["feeds", "status"]).expect(0).prints(&["well-known names of pypi: 1 from top-pypi-packages.json"]);
+    place
+        .weir(["explain", "pkg:pypi/reqeusts@1.0"])
+        .expect(1)
+        .prints(&["name-confusion", "Is requests what was meant?"]);
+
+    // Another list of another registry leaves this one as it is; a broken one too.
+    let npm = place.file("npm.txt", String::from("lodash\nsemver\n"));
+    place.weir(["feeds", "import", npm.to_str().unwrap()]).expect(0);
+    let broken = place.file("pypi.txt", String::new());
+    place.weir(["feeds", "import", broken.to_str().unwrap()]).expect(2).prints(&["pypi.txt: it has no names"]);
+    let status = place.weir(["feeds", "status", "--format", "json"]).expect(0).json();
+    assert_eq!(status["names"][0]["names"], 1);
+    assert_eq!(status["names"][1]["names"], 2);
+}
