@@ -1,5 +1,6 @@
 """Does memory stay flat? Half an hour of everything that people do, at a moderate rate, with memory read every ten seconds."""
 
+import json
 import random
 import statistics
 import threading
@@ -75,8 +76,7 @@ class _Work:
              bench.tree.files[f"{name.replace('-', '_')}-2.0.0-py3-none-any.whl"]) for name in bench.tree.soak
         ]
         self.big = [(file_path(weir, "heavy", file.name), file) for file in bench.tree.big]
-        refused = next(line for line in range(84) if line)  # any old release: advisories refuse most of them
-        self.refused = file_path(weir, bench.tree.page, f"django-1.0.{refused % 21}.tar.gz")
+        self.refused = _refused(weir, bench.tree.page)
         self.kinds = [
             (40, self.page), (20, self.wheel), (12, self.unchanged), (5, self.packument), (5, self.part), (5, self.absent),
             (5, self.refusal), (3, self.explain), (3, self.given_up), (1, self.large),
@@ -142,6 +142,15 @@ class _Work:
     def _status(self, path, expected, what, headers=None):
         status, _, _ = self.weir.get(path, headers)
         return what if status == expected else f"wrong: {what} was answered with {status}"
+
+
+def _refused(weir, package):
+    """The path of a file that the page shows as refused."""
+    files = json.loads(weir.get(page_path(package), PYPI_PAGE)[2])["files"]
+    file = next((entry["filename"] for entry in files if entry["yanked"]), None)
+    if not file:
+        raise RuntimeError(f"nothing of {package} is refused: are there advisories?")
+    return file_path(weir, package, file)
 
 
 def _coding(dice):
