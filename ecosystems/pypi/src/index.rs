@@ -118,6 +118,13 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Readin
         });
         reading.index.releases[place].artifacts.push(artifact);
     }
+    let is_bare = matches!(listing.rest, Rest::Html(_)) && listing.api_version.is_none() && listing.status.is_none();
+    if is_bare && reading.index.releases.is_empty() {
+        // A login page, or a proxy's error page with the status 200: taken for an index, it would say that all is deleted.
+        let problem = "it is HTML that neither lists a file of this package nor calls itself a package index \
+                       (`pypi:repository-version`)";
+        return Err(invalid(document.url, String::from(problem)));
+    }
     for release in &mut reading.index.releases {
         release.published = release.artifacts.iter().filter_map(|artifact| artifact.published).min();
         release.yanked = common_yank(&release.artifacts);

@@ -4,6 +4,7 @@
 mod age;
 mod departed;
 mod eviction;
+mod faults;
 mod gate;
 mod memory;
 mod pages;

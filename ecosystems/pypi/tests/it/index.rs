@@ -182,9 +182,22 @@ fn broken_html_ends_in_fewer_anchors_and_never_in_worse() {
         ("<a href=example-1.tar.gz>\u{0}<a href=\u{feff}>", 1),
         ("< a href=example-1.tar.gz>", 0),
     ] {
-        let index = parse("text/html", body).unwrap();
+        // One without a file must say that it is an index.
+        let body = format!("<meta name=pypi:repository-version content=1.0>{body}");
+        let index = parse("text/html", &body).unwrap();
         assert_eq!(index.releases.len(), files, "{body}");
     }
+}
+
+#[test]
+fn html_that_is_no_index_does_not_say_that_everything_is_deleted() {
+    for body in ["", "<html><body>Please <a href=/login>log in</a></body></html>", "<h1>Bad gateway</h1>"] {
+        let error = parse("text/html", body).unwrap_err();
+        assert!(error.problem.contains("pypi:repository-version"), "{}", error.problem);
+    }
+    let empty = "<meta name=\"pypi:repository-version\" content=\"1.1\"><title>Links for example</title>";
+    assert!(parse("text/html", empty).unwrap().releases.is_empty());
+    assert!(parse("application/json", r#"{"files": []}"#).unwrap().releases.is_empty());
 }
 
 #[test]
@@ -211,8 +224,9 @@ fn a_page_may_have_so_many_files_and_no_more() {
     let limit = weir_pypi::index::MAX_FILES;
     assert_eq!(parse("application/json", &page(limit)).unwrap().releases.len(), 0);
     assert!(parse("application/json", &page(limit + 1)).unwrap_err().problem.contains("more than 100000 files"));
-    assert!(parse("text/html", &"<a href=a>".repeat(limit)).is_ok());
-    assert!(parse("text/html", &"<a href=a>".repeat(limit + 1)).is_err());
+    let file = "<a href=example-1.tar.gz>";
+    assert!(parse("text/html", &file.repeat(limit)).is_ok());
+    assert!(parse("text/html", &file.repeat(limit + 1)).is_err());
 }
 
 #[test]
