@@ -29,6 +29,7 @@ pub struct Feed {
 struct Readiness {
     ready: bool,
     store: String,
+    blobs: String,
     policy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
@@ -62,10 +63,15 @@ impl Conditions {
     /// answer makes it unready: with everything else it works on, on what it has.
     pub async fn report(&self, gateway: &Gateway) -> (bool, String) {
         let store = gateway.store().ping().await;
+        // What it holds is served although it cannot write: so that is told, and takes nobody out of service.
+        let writable = gateway.writable().await;
+        let told =
+            |problem: Option<String>| problem.map_or_else(|| String::from("ok"), |it| format!("cannot write: {it}"));
         let policy = self.policy.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         let readiness = Readiness {
             ready: store.is_ok(),
-            store: store.err().map_or_else(|| String::from("ok"), |error| error.to_string()),
+            store: store.err().map_or_else(|| told(writable.store), |error| error.to_string()),
+            blobs: told(writable.blobs),
             policy: policy.map_or_else(
                 || String::from("ok"),
                 |error| format!("the file does not check, the last good policy is in force: {error}"),

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use weir_advisory::Index as Advisories;
 use weir_blob::Blobs;
 use weir_core::registry::{Part, RouteError, Which};
-use weir_core::{Clock, Digest, Ecosystem, Ecosystems, PackageName};
+use weir_core::{Clock, Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Decision, Policy};
 use weir_store::{RequestRow, Store};
@@ -41,7 +41,7 @@ mod survey;
 mod upkeep;
 
 pub use survey::{Surveyed, Unread};
-pub use upkeep::UnusedWaiver;
+pub use upkeep::{UnusedWaiver, Writable};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -191,6 +191,7 @@ pub struct Gateway {
     latest_sight: AtomicI64,
     recorded: Lru<String, ()>,
     named: Lru<String, Place>,
+    probed: tokio::sync::Mutex<Option<(Timestamp, Writable)>>,
     books: Arc<Books>,
     metrics: Arc<Metrics>,
 }
@@ -260,6 +261,7 @@ impl Gateway {
             latest_sight: AtomicI64::new(i64::MIN),
             recorded: Lru::new(RECORDED_BYTES),
             named: Lru::new(NAMED_BYTES),
+            probed: tokio::sync::Mutex::default(),
             metrics,
             settings,
         })

@@ -25,7 +25,39 @@ pub struct UnusedWaiver {
     pub seen: bool,
 }
 
+/// How long it is taken for true whether Weir can write, in milliseconds: whoever asks more often costs nothing.
+const PROBE: i64 = 5_000;
+
+/// Whether Weir can write, and if not, why.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Writable {
+    /// Why the store takes no rows.
+    pub store: Option<String>,
+    /// Why no bytes can be stored.
+    pub blobs: Option<String>,
+}
+
 impl Gateway {
+    /// Tries to write: a row, and some bytes. Says what was found up to five seconds ago.
+    pub async fn writable(&self) -> Writable {
+        let now = self.clock.now();
+        let mut probed = self.probed.lock().await;
+        if let Some((at, writable)) = &*probed
+            && *at <= now
+            && now < at.plus_millis(PROBE)
+        {
+            return writable.clone();
+        }
+        let store = self.store.set_setting("probed", &now.to_string()).await;
+        let blobs = self.blobs.check().await;
+        let writable = Writable {
+            store: store.err().map(|error| error.to_string()),
+            blobs: blobs.err().map(|error| error.to_string()),
+        };
+        *probed = Some((now, writable.clone()));
+        writable
+    }
+
     /// Forgets upstream documents that stopped being current before `before`, and deletes the bytes that nothing names any
     /// more; says how many documents' bytes these were.
     pub async fn expire_documents(&self, before: Timestamp) -> Result<usize, Failure> {

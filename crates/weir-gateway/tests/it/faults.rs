@@ -309,3 +309,32 @@ async fn the_table_of_faults_is_what_clients_see() {
     let differing = there.lines().zip(text.lines()).find(|(there, seen)| there != seen);
     assert!(there == text, "docs/reference/faults.md says otherwise; WEIR_UPDATE=1 writes it: {differing:?}");
 }
+
+#[tokio::test]
+async fn on_a_store_that_takes_no_rows_what_is_decided_is_served_and_nothing_new_is() {
+    let gate = warm(Arc::default()).await;
+    assert_eq!(file(&gate, "0.9").await.status, 403);
+    assert_eq!(gate.gateway.writable().await, weir_gateway::gateway::Writable::default());
+    let gate = gate.read_only(true).await;
+    let writable = gate.gateway.writable().await;
+    assert!(writable.store.unwrap().contains("read-only"));
+    for moment in [crate::gate::NOW, "2026-11-01T12:30:00Z"] {
+        gate.at(moment);
+        assert_eq!(page(&gate, "warm").await.status, 200, "{moment}");
+        // On record, either way.
+        assert_eq!(file(&gate, "1.0").await.status, 200, "{moment}");
+        assert_eq!(file(&gate, "0.9").await.status, 403, "{moment}");
+        // Not on record, so it takes no effect: neither a file nor a page that must be remembered.
+        for answer in [file(&gate, "2.0").await, page(&gate, "cold").await] {
+            assert_eq!(answer.status, 500, "{moment}: {}", answer.text());
+            assert!(answer.text().contains("its log tells the cause"), "{}", answer.text());
+        }
+    }
+    // Another policy makes other decisions, and those are not on record.
+    gate.policy("[stage.dev]\nvulnerability = { block-cvss = 9.5 }\n");
+    assert_eq!(file(&gate, "1.0").await.status, 500);
+    let gate = gate.read_only(false).await;
+    assert_eq!(file(&gate, "2.0").await.status, 200);
+    assert_eq!(page(&gate, "cold").await.status, 200);
+    assert_eq!(gate.gateway.writable().await, weir_gateway::gateway::Writable::default());
+}

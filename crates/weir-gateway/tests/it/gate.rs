@@ -12,7 +12,7 @@ use weir_blob::Blobs;
 use weir_core::{Clock, Ecosystems, Timestamp};
 use weir_gateway::{Gateway, Parts, Principal, Settings};
 use weir_policy::Policy;
-use weir_store::{EventRow, RequestRow, Store};
+use weir_store::{EventRow, Location, RequestRow, Store};
 use weir_testing::{FakeUpstream, FixedClock, Seen};
 use weir_upstream::{Upstream, UpstreamConfig};
 
@@ -46,13 +46,15 @@ pub struct Plan {
     settings: Settings,
     adjust: Adjust,
     blobs: Option<Arc<Blobs>>,
+    read_only: bool,
 }
 
 impl Plan {
     /// With this policy and no advisories.
     pub fn new(policy: &str) -> Self {
         let settings = Settings::default();
-        Self { policy: policy.to_owned(), records: Vec::new(), settings, adjust: Arc::new(|_, _| {}), blobs: None }
+        let policy = policy.to_owned();
+        Self { policy, records: Vec::new(), settings, adjust: Arc::new(|_, _| {}), blobs: None, read_only: false }
     }
 
     /// With these OSV records, imported just now.
@@ -109,7 +111,11 @@ impl Plan {
             (self.adjust)(id, &mut config);
             upstreams.insert(id, Arc::new(Upstream::new(&config).unwrap()));
         }
-        let store = Store::sqlite(&directory.path().join("weir.sqlite")).await.unwrap();
+        let database = directory.path().join("weir.sqlite");
+        let store = match self.read_only {
+            false => Store::sqlite(&database).await.unwrap(),
+            true => Store::open_to_read(&Location::Sqlite(database)).await.unwrap(),
+        };
         let local = || Arc::new(Blobs::local(&directory.path().join("blobs")).unwrap());
         let blobs = self.blobs.clone().unwrap_or_else(local);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -183,6 +189,12 @@ impl TestGate {
     /// The same data under a gate that asks no upstream.
     pub async fn offline(mut self) -> Self {
         self.plan.settings.online = false;
+        self.restarted().await
+    }
+
+    /// The same data under a gate whose store takes no rows, or does again.
+    pub async fn read_only(mut self, read_only: bool) -> Self {
+        self.plan.read_only = read_only;
         self.restarted().await
     }
 

@@ -81,29 +81,71 @@ async fn a_full_disk_is_told_nothing_stored_is_lost_and_it_goes_on_when_there_is
     // A package that was never asked for cannot be remembered, so it is not shown either.
     let page = server.get("/dev/pypi/simple/later/");
     assert_eq!(page.status, 500, "{}", page.text());
-    // What is stored is served on, to whoever asks.
+    // What is stored is served on, to whoever asks, and `/readyz` tells the trouble without giving up.
     assert_eq!(server.get(&kept).expect(200).body, bytes);
-    let x = server.get("/dev/pypi/simple/kept/");
-    if x.status != 200 {
-        eprintln!("DBG {}", server.err());
-    }
+    server.get("/dev/pypi/simple/kept/").expect(200);
     server.get("/healthz").expect(200);
+    let ready = server.get("/readyz").expect(200).json();
+    assert!(ready["blobs"].as_str().unwrap().contains("cannot write"), "{ready}");
 
     std::fs::remove_file(&filler).unwrap();
-    let x = server.get(&late);
-    if x.status != 200 {
-        eprintln!("DBG {}", server.err());
-    }
     let body = server.get(&late).expect(200).body;
     assert!(body.len() > 3_000_000);
     // That something could not be had is remembered for some seconds.
     crate::place::until("the page is there again", crate::place::PATIENCE, || {
         server.get("/dev/pypi/simple/later/").status == 200
     });
+    // It looks again after five seconds.
+    crate::place::until("`/readyz` is content again", crate::place::PATIENCE, || {
+        server.get("/readyz").json()["blobs"] == "ok"
+    });
     server.stop();
     let server = place.serve();
     assert_eq!(server.get(&kept).expect(200).body, bytes);
     assert_eq!(server.get(&late).expect(200).body, body);
+    server.stop();
+    place.weir(["admin", "check", "--deep"]).expect(0).prints(&["sound"]);
+}
+
+/// Puts a directory over itself so that what is opened from now on cannot be written to.
+fn read_only(path: &Path) -> SmallDisk {
+    let mount =
+        |arguments: &[&str]| assert!(Command::new("mount").args(arguments).arg(path).status().unwrap().success());
+    mount(&["--bind", path.to_str().unwrap()]);
+    mount(&["-o", "remount,bind,ro"]);
+    SmallDisk { path: path.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn on_a_read_only_disk_what_is_kept_is_served_and_it_goes_on_when_it_can_be_written_to() {
+    let Some((_disk, place)) = on_a_small_disk(16).await else { return };
+    let pypi = place.fake.pypi();
+    pypi.release("kept", "1.0.0").add();
+    pypi.release("late", "1.0.0").add();
+    let server = place.serve();
+    let (kept, late) = (place.wheel(&server, "dev", "kept", "1.0.0"), place.wheel(&server, "dev", "late", "1.0.0"));
+    let bytes = server.get(&kept).expect(200).body;
+
+    let frozen = read_only(&place.data.join("blobs"));
+    assert_eq!(server.get(&kept).expect(200).body, bytes);
+    server.get("/dev/pypi/simple/kept/").expect(200);
+    assert!(server.get(&late).expect(500).text().contains("its log tells the cause"));
+    server.logs("ead-only file system");
+    let ready = server.get("/readyz").expect(200).json();
+    assert!(ready["blobs"].as_str().unwrap().contains("cannot write"), "{ready}");
+    drop(frozen);
+    server.get(&late).expect(200);
+    server.stop();
+
+    // As a whole: a check of a copy on a medium that cannot be written to works, a start says why it does not.
+    let frozen = read_only(&place.data);
+    place.weir(["admin", "check", "--deep"]).expect(0).prints(&["2 artifacts", "sound"]);
+    let ran = place.weir(["serve"]).expect(2);
+    assert!(ran.err.contains("ead-only"), "{}", ran.err);
+    drop(frozen);
+    let server = place.serve();
+    assert_eq!(server.get(&kept).expect(200).body, bytes);
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

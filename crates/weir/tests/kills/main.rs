@@ -67,6 +67,7 @@ async fn a_kill_at_any_instant_loses_nothing_that_was_told_and_lets_nothing_thro
         round(&mut world, &mut random, &mut tally, kill).await;
     }
     end(&world, &mut tally).await;
+    tally.fetched = world.fetched() as u64;
     tally.print(kills, seed, began.elapsed());
     if kills >= 100 {
         assert_eq!(tally.missed(), [""; 0], "no kill met these");
@@ -113,7 +114,9 @@ async fn round(world: &mut World, random: &mut Random, tally: &mut Tally, kill: 
         world.ended(import);
     }
     tally.looked += 1;
-    world.check(&format!("kill {kill}")).await;
+    let left = world.check(&format!("kill {kill}")).await;
+    tally.in_evictions += u64::from(left.evicting > 0);
+    tally.spool += left.spool;
 }
 
 /// What goes on beside the clients.
@@ -133,7 +136,8 @@ async fn end(world: &World, tally: &mut Tally) {
     server.listens();
     world.ask_again(&server);
     server.kill();
-    tally.left(world.check("the end").await);
+    tally.looked += 1;
+    tally.orphans += world.check("the end").await.orphans;
     let told = world.told.lock();
     tally.decisions += told.decisions.len() as u64;
     tally.dates += told.dates.len() as u64;

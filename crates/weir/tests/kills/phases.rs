@@ -26,8 +26,14 @@ pub struct Tally {
     pub dates: u64,
     pub artifacts: u64,
     pub looked: u64,
-    orphans: u64,
-    spool: u64,
+    /// Blobs that nothing names, in the end.
+    pub orphans: u64,
+    /// Files of transfers that were broken off, after each kill.
+    pub spool: u64,
+    /// Kills between the beginning and the end of an eviction.
+    pub in_evictions: u64,
+    /// Large artifacts that were fetched from upstream.
+    pub fetched: u64,
 }
 
 /// A kill may meet several.
@@ -65,20 +71,15 @@ impl Tally {
         self.note(server, flying, alive, None);
     }
 
-    /// Takes down what the last look at a data directory found.
-    pub fn left(&mut self, (orphans, spool): (u64, u64)) {
-        self.looked += 1;
-        self.orphans += orphans;
-        self.spool += spool;
-    }
-
     /// What no kill met.
     pub fn missed(&self) -> Vec<&'static str> {
         PHASES.iter().zip(self.met).filter(|(_, met)| *met == 0).map(|(phase, _)| *phase).collect()
     }
 
     fn lines(&self, kills: u64) -> String {
-        let Self { decisions, dates, artifacts, looked, orphans, spool, kills_of_imports, .. } = self;
+        let Self {
+            decisions, dates, artifacts, looked, orphans, spool, kills_of_imports, in_evictions, fetched, ..
+        } = self;
         let mut text = format!(
             "| Kills | |\n|---|---|\n| in all | {kills} |\n| of the server | {} |\n| of `weir feeds import`, and then of the \
              server | {kills_of_imports} |\n",
@@ -87,6 +88,7 @@ impl Tally {
         for (phase, met) in PHASES.iter().zip(self.met) {
             text.push_str(&format!("| {phase} | {met} |\n"));
         }
+        text.push_str(&format!("| between the beginning and the end of an eviction | {in_evictions} |\n"));
         text.push_str(&format!(
             "\n| What was found | |\n|---|---|\n| looks of `weir admin check --deep`, all sound | {looked} |\n\
              | decisions that clients were told, all on record with the same outcome | {decisions} |\n\
@@ -94,7 +96,8 @@ impl Tally {
              | artifacts that clients got whole, all with the stated digest | {artifacts} |\n\
              | refused artifacts that a client got whole | 0 |\n\
              | blobs left in the end that nothing names (no damage) | {orphans} |\n\
-             | spool files left in the end | {spool} |\n"
+             | transfers that kills broke off, whose files the next start removed | {spool} |\n\
+             | large artifacts fetched from upstream, again once evicted | {fetched} |\n"
         ));
         text
     }
@@ -115,10 +118,10 @@ impl Tally {
             "<!-- Written by WEIR_UPDATE=1 WEIR_KILLS={kills} WEIR_TEST_SEED={seed} cargo test -p weir --test kills -->\n\n\
              # Killed at any instant\n\n\
              `weir serve` runs on a fake upstream while six clients fetch pages, small artifacts, refused ones and ones above \
-             8 MiB,\nthe policy file is rewritten and advisories are imported; it is ended by SIGKILL at moments drawn evenly \
-             from the first\n0.9 s of its life. After each kill `weir admin check --deep` reads everything that is left, and \
-             the next start goes on with\nit. Every eighth kill a new data directory begins, so that everything is also met \
-             for the first time.\n\n\
+             8 MiB,\nthe policy file is rewritten, advisories are imported, and the cache has room for two large artifacts. It \
+             is ended by SIGKILL\nat moments drawn evenly from the first 0.9 s of its life. After each kill `weir admin check \
+             --deep` reads everything that is\nleft, and the next start goes on with it. Every eighth kill a new data directory \
+             begins, so that everything is also met for\nthe first time.\n\n\
              SIGKILL shows what a process can lose. What the machine can lose when its power fails is written by the order of \
              syncs:\na blob and the names of its directories are synced before the row that names it is committed, and SQLite \
              commits with\n`synchronous=FULL`.\n\n\

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use weir_core::Timestamp;
 use weir_store::{Location, Store};
 use weir_testing::Fault;
 
@@ -23,6 +24,8 @@ pub const RELEASES: u64 = 3;
 pub const LARGE: &str = "large";
 /// Its releases: the first is refused, the second comes with wrong bytes.
 pub const LARGE_RELEASES: u64 = 6;
+/// Room for two large artifacts: each further one has others evicted, which are then fetched again.
+const CACHE_MIB: u64 = 20;
 /// Above what is streamed on while it arrives.
 const LARGE_BYTES: usize = 9 * 1024 * 1024;
 
@@ -33,6 +36,16 @@ pub struct World {
     directories: u64,
     policies: AtomicU64,
     imports: u64,
+}
+
+/// What a kill has left behind, none of it damage.
+pub struct Left {
+    /// Blobs that nothing names.
+    pub orphans: u64,
+    /// Files of transfers that were broken off.
+    pub spool: u64,
+    /// Evictions that were begun and not ended.
+    pub evicting: u64,
 }
 
 /// A `weir serve` that starts, or runs.
@@ -68,7 +81,7 @@ impl World {
         self.imports = 0;
         self.place.data = self.place.directory.path().join(format!("data-{}", self.directories));
         fs::create_dir(&self.place.data).unwrap();
-        self.place.configure("");
+        self.place.configure(&format!("cache.limit-mib = {CACHE_MIB}"));
         self.rewrite_policy();
         let mut records: Vec<_> = (0..PACKAGES)
             .map(|number| osv(&format!("PYSEC-2026-{number}"), "PyPI", &format!("package-{number}"), "3.0.0"))
@@ -130,8 +143,15 @@ impl World {
         }
     }
 
-    /// Everything that is left after a kill is whole, and what was told is on record. Gives the orphans and spool files.
-    pub async fn check(&self, kill: &str) -> (u64, u64) {
+    /// How often large artifacts were fetched from upstream.
+    pub fn fetched(&self) -> usize {
+        (1..=LARGE_RELEASES)
+            .map(|release| self.place.fake.hits(&format!("/files/large-{release}.0.0-py3-none-any.whl")))
+            .sum()
+    }
+
+    /// Everything that is left after a kill is whole, and what was told is on record.
+    pub async fn check(&self, kill: &str) -> Left {
         let ran = self.place.weir(["admin", "check", "--deep", "--format", "json"]);
         assert_eq!(ran.code, Some(0), "{kill}: {}\n{}", ran.out, ran.err);
         let report = ran.json();
@@ -143,8 +163,13 @@ impl World {
             let row = row.unwrap_or_else(|| panic!("{kill}: the decision {id} on {what} is lost"));
             assert_eq!(matches!(row.effective.as_str(), "allow" | "warn"), served, "{kill}: {id} on {what}: {row:?}");
         }
+        let evicting = store.unfinished_evictions(Timestamp::from_millis(i64::MAX)).await.unwrap().len() as u64;
         store.close().await;
-        (report["orphans"]["blobs"].as_u64().unwrap(), report["spool"]["files"].as_u64().unwrap())
+        Left {
+            orphans: report["orphans"]["blobs"].as_u64().unwrap(),
+            spool: report["spool"]["files"].as_u64().unwrap(),
+            evicting,
+        }
     }
 
     /// Asks for everything again that was told.
