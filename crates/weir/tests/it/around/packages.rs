@@ -12,6 +12,9 @@ denied = ["pkg:pypi/re-fused-pkg", "pkg:npm/re-fused.pkg", "pkg:npm/%40scope/re-
 private-name = ["acme-*", "@acme/*"]
 "#;
 
+/// The address that clients are told, with a path before every other.
+pub const PUBLIC_URL: &str = "http://weir.example/base";
+
 /// A text in every document that must not come out.
 pub const CANARY: &str = "canary-that-must-not-sing";
 

@@ -27,6 +27,7 @@ const SUFFIX: &str = "`.metadata` and other suffixes";
 const QUERY: &str = "query";
 const FRAGMENT: &str = "fragment";
 const STAGE: &str = "another stage, a day, no stage";
+const PREFIX: &str = "the path of `public-url`";
 const ABSOLUTE: &str = "absolute and authority form";
 
 /// A text in a segment that is written otherwise.
@@ -255,6 +256,22 @@ fn whole(path: &str, segments: &[&str], other: &str) -> Vec<(&'static str, Strin
         (STAGE, format!("/static/../{stage}/{rest}")),
         (STAGE, format!("/healthz/..{path}")),
         (STAGE, format!("/d/..{path}")),
+        (PREFIX, format!("/base{path}")),
+        (PREFIX, format!("/base/{path}")),
+        (PREFIX, format!("//base{path}")),
+        (PREFIX, format!("/base/base{path}")),
+        (PREFIX, format!("/BASE{path}")),
+        (PREFIX, format!("/%62ase{path}")),
+        (PREFIX, format!("/base%2f{}", &path[1..])),
+        (PREFIX, format!("/base/.{path}")),
+        (PREFIX, format!("/base/..{path}")),
+        (PREFIX, format!("/base/{other}/../..{path}")),
+        (PREFIX, format!("/base{}", &path[1..])),
+        (PREFIX, format!("/base;x{path}")),
+        (PREFIX, format!("/base/{stage}/base/{rest}")),
+        (PREFIX, format!("/{stage}/base/{rest}")),
+        (PREFIX, format!("http://weir.example/base{path}")),
+        (PREFIX, format!("/base{path}?x=1")),
         (ABSOLUTE, format!("http://weir.example{path}")),
         (ABSOLUTE, format!("http://{other}:x@weir.example{path}")),
         (ABSOLUTE, format!("HTTP://WEIR.EXAMPLE{path}")),

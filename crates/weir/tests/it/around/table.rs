@@ -109,7 +109,7 @@ impl Around {
             let made = place.weir(["admin", "token", "create", stage, "--stage", stage]).expect(0);
             (stage, made.out.trim().to_owned())
         });
-        let server = place.serve();
+        let server = place.serve_with(["--public-url", packages::PUBLIC_URL]);
         let allowed = server.get(&allowed("open")).expect(200).body;
         let welcome = server.get("/").expect(200).body.len();
         Self { of, place, server, tokens: tokens.into(), straight: Mutex::default(), allowed, welcome }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::packages::{CANARY, Of};
+use super::packages::{CANARY, Of, PUBLIC_URL};
 use super::routes::Kind;
 use crate::http::Answer;
 
@@ -13,7 +13,7 @@ pub fn given_away(of: Of, kind: Kind, answer: &Answer) -> Option<String> {
     if answer.status >= 500 {
         return Some(format!("{} {}", answer.status, answer.phrase));
     }
-    if matches!(answer.status, 301 | 302 | 307 | 308) && !answer.header("location").starts_with("http://127.0.0.1") {
+    if matches!(answer.status, 301 | 302 | 307 | 308) && !answer.header("location").starts_with(PUBLIC_URL) {
         return Some(format!("it leads to {}", answer.header("location")));
     }
     if !is_success(answer) {
