@@ -129,6 +129,12 @@ pub fn npm_tarball(name: &str, version: &str, extras: &Value) -> Vec<u8> {
     tar_gz(&[("package/package.json".into(), manifest), ("package/index.js".into(), module.into_bytes())])
 }
 
+/// An npm package with a file of `size` bytes that do not compress.
+pub fn big_npm_tarball(name: &str, version: &str, size: usize) -> Vec<u8> {
+    let manifest = serde_json::to_vec_pretty(&npm_manifest(name, version, &json!({}))).unwrap();
+    tar_gz(&[("package/data.bin".into(), noise(size)), ("package/package.json".into(), manifest)])
+}
+
 /// The `package.json` of [`npm_tarball`].
 pub fn npm_manifest(name: &str, version: &str, extras: &Value) -> Value {
     let mut manifest = json!({ "name": name, "version": version, "main": "index.js" });
@@ -146,6 +152,17 @@ pub fn crate_file_name(name: &str, version: &str) -> String {
 /// A crate with an empty library.
 pub fn crate_file(name: &str, version: &str, license: Option<&str>) -> Vec<u8> {
     crate_file_with(name, version, license, "")
+}
+
+/// A crate with a file of `size` bytes that do not compress.
+pub fn big_crate_file(name: &str, version: &str, size: usize) -> Vec<u8> {
+    let root = format!("{name}-{version}");
+    let manifest = format!("[package]\nedition = \"2021\"\nname = \"{name}\"\nversion = \"{version}\"\n");
+    tar_gz(&[
+        (format!("{root}/data.bin"), noise(size)),
+        (format!("{root}/Cargo.toml"), manifest.into_bytes()),
+        (format!("{root}/src/lib.rs"), b"//! A large crate of a test.\n".to_vec()),
+    ])
 }
 
 /// A crate whose manifest ends with `manifest`: `[dependencies]` and the like.

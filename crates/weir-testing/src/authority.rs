@@ -1,6 +1,6 @@
 //! Certificates, made for one test.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 
 /// An authority that nobody else knows.
 pub struct Authority {
@@ -28,6 +28,7 @@ impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = named("authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
@@ -49,8 +50,11 @@ impl Authority {
     }
 
     fn signed(&self, names: &[&str], until: Option<(i32, u8, u8)>) -> Identity {
+        // A certificate with the name of its issuer is taken for one that signed itself.
+        let subject = named(names.first().unwrap());
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name = subject;
         if let Some((year, month, day)) = until {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(year, month, day);
@@ -59,4 +63,10 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity { chain: certificate.pem() + &self.pem, key: key.serialize_pem() }
     }
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
 }
