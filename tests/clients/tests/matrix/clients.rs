@@ -19,7 +19,7 @@ pub const ALL: [&dyn Client; 8] =
     [&pip::Pip, &uv::Uv, &poetry::Poetry, &npm::Npm, &pnpm::Pnpm, &classic::Classic, &berry::Berry, &cargo::Cargo];
 
 /// A package manager.
-pub trait Client {
+pub trait Client: Sync {
     /// Its name on the page.
     fn name(&self) -> &'static str;
 
@@ -44,6 +44,11 @@ pub trait Client {
     /// The version of the subject that is installed.
     fn installed(&self, sandbox: &Sandbox) -> Option<String>;
 
+    /// What empties its own cache; `None` where what it keeps never stands in for what it is refused.
+    fn empty(&self) -> Option<Empty> {
+        None
+    }
+
     /// True if it tries again whatever it is told.
     fn insists(&self) -> bool {
         false
@@ -51,6 +56,15 @@ pub trait Client {
 
     /// What this client shows in a case.
     fn expect(&self, case: Case) -> Expect;
+}
+
+/// What empties a client's own cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Empty {
+    /// As a shell takes it.
+    pub command: &'static str,
+    /// The program in it that is written for Node: its name, and its script among the tools.
+    pub script: Option<(&'static str, &'static str)>,
 }
 
 /// What to install.
@@ -76,12 +90,55 @@ pub enum Case {
     File,
     /// Upstream takes no connection, and nothing is kept.
     Down,
+    /// The last bytes of a large artifact show that it is not what it should be.
+    Cut,
+    /// The same again, with whatever the client has kept of it.
+    Again,
+    /// Installed when it was allowed, pinned now that it is refused, with the client's own cache.
+    Since,
+    /// The same from a lock file.
+    SinceLocked,
+    /// The same from a lock file, after the client's own cache was emptied as the page says.
+    Emptied,
+    /// Over https, with an authority of the organisation's own, and a token.
+    Encrypted,
+    /// A lock file with a refused version, in the same way.
+    EncryptedRefused,
+    /// The lock file names a stage that allows it; the token is bound to one that does not.
+    OtherStage,
+    /// Through nginx, which speaks https for Weir.
+    Proxied,
+    /// A lock file with a refused version, in the same way.
+    ProxiedRefused,
 }
 
-/// All cases, in the order of the page.
+/// The cases of an ordinary day, in the order of the page.
 pub const CASES: [Case; 6] = [Case::Allowed, Case::Range, Case::Pinned, Case::Locked, Case::File, Case::Down];
 
+/// The cases of harder days.
+pub const HARDER: [Case; 10] = [
+    Case::Cut,
+    Case::Again,
+    Case::Since,
+    Case::SinceLocked,
+    Case::Emptied,
+    Case::Encrypted,
+    Case::EncryptedRefused,
+    Case::OtherStage,
+    Case::Proxied,
+    Case::ProxiedRefused,
+];
+
 impl Case {
+    /// The case of an ordinary day that a client should show the same of.
+    pub fn like(self) -> Self {
+        match self {
+            Self::Encrypted | Self::Proxied => Self::Allowed,
+            Self::Emptied | Self::EncryptedRefused | Self::OtherStage | Self::ProxiedRefused => Self::Locked,
+            other => other,
+        }
+    }
+
     pub fn title(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -90,6 +147,16 @@ impl Case {
             Self::Locked => "lock file with a refused version",
             Self::File => "file of a refused version",
             Self::Down => "upstream down",
+            Self::Cut => "cut in the tail",
+            Self::Again => "tried again after that",
+            Self::Since => "refused since",
+            Self::SinceLocked => "refused since, locked",
+            Self::Emptied => "its cache emptied",
+            Self::Encrypted => "https",
+            Self::EncryptedRefused => "https, refused",
+            Self::OtherStage => "the token's stage",
+            Self::Proxied => "nginx",
+            Self::ProxiedRefused => "nginx, refused",
         }
     }
 }
@@ -111,6 +178,8 @@ pub enum Shows {
     Reason,
     /// That it did not work, and not why: for this reason.
     Nothing(&'static str),
+    /// It installs what it has kept, and asks nobody for it.
+    Kept,
 }
 
 /// What all clients of an ecosystem are asked for.
@@ -169,6 +238,17 @@ pub const SMALLVEC: Subject = Subject {
 /// A project of nothing but its name.
 const EMPTY_PACKAGE: &str = "{\"name\":\"sample\",\"version\":\"1.0.0\",\"private\":true}\n";
 
+/// Writes what npm, pnpm and yarn classic need to be let in.
+fn npmrc(sandbox: &Sandbox, stage: &Stage, more: &str) {
+    if let Some(access) = &stage.access {
+        let (registry, token, authority) = (stage.npmrc(), &access.token, access.authority.display());
+        sandbox.write_secret(".npmrc", &format!("{registry}:_authToken={token}\ncafile={authority}\n{more}"));
+    }
+}
+
+/// Why nothing is said of a connection that is cut.
+const NO_ANSWER: &str = "the connection ends, and nothing could say why; the next try is told";
+
 /// Why a version that is pinned is not explained by most clients of npm.
 const NOT_LISTED: &str = "it looks at `versions` alone; the refused are in `policyRestrictions`, which only npm reads";
 
@@ -178,6 +258,10 @@ const fn shown(line: &'static str) -> Expect {
 
 const fn installs(line: &'static str) -> Expect {
     Expect { line, shows: Shows::Installed }
+}
+
+const fn kept(line: &'static str) -> Expect {
+    Expect { line, shows: Shows::Kept }
 }
 
 const fn nothing(line: &'static str, why: &'static str) -> Expect {

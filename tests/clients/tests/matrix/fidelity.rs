@@ -25,7 +25,7 @@ enum Asks<'a> {
 fn a_large_python_environment_is_the_same_as_direct() {
     let requirements = "pandas\nscikit-learn\njupyterlab\n";
     same_as_direct(|setting, asks| {
-        let mut sandbox = sandbox(setting, asks);
+        let sandbox = sandbox(setting, asks);
         if let Asks::Weir(stage) = asks {
             sandbox.set("PIP_INDEX_URL", stage.pypi());
             sandbox.set("UV_DEFAULT_INDEX", stage.pypi());
@@ -49,7 +49,7 @@ fn a_large_python_environment_is_the_same_as_direct() {
 #[test]
 fn a_web_project_is_the_same_as_direct() {
     same_as_direct(|setting, asks| {
-        let mut sandbox = sandbox(setting, asks);
+        let sandbox = sandbox(setting, asks);
         let registry = match asks {
             Asks::Weir(stage) => stage.npm(),
             Asks::Registry => NPM.to_owned(),

@@ -7,11 +7,12 @@
 //! |---|---|
 //! | [`clients`] | how does each client install, and what can it show? |
 //! | [`cells`] | does it show that? |
+//! | [`harder`] | and when the day is harder: cut, blocked since, behind https and nginx? |
 //! | [`facts`] | are the promises about particular packages kept? |
 //! | [`fidelity`] | is what is installed through Weir the same as without it? |
 //! | [`calibration`] | what does the default policy make of what real projects bring? |
 //! | [`page`] | what is written of it? |
-//! | [`gate`], [`sandbox`], [`setting`], [`seen`] | how is one run, and what is seen of it? |
+//! | [`gate`], [`proxy`], [`sandbox`], [`setting`], [`seen`] | how is one run, and what is seen of it? |
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests fails by panicking")]
 
 mod calibration;
@@ -20,7 +21,9 @@ mod clients;
 mod facts;
 mod fidelity;
 mod gate;
+mod harder;
 mod page;
+mod proxy;
 mod sandbox;
 mod seen;
 mod setting;

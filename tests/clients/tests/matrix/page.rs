@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::clients::{CASES, Case, Shows, Subject};
+use crate::clients::{CASES, Case, Empty, HARDER, Shows, Subject};
 
 /// What was seen of one client.
 pub struct Row {
     pub client: &'static str,
     pub version: String,
     pub subject: &'static Subject,
+    /// What empties its own cache.
+    pub empty: Option<Empty>,
     pub cells: Vec<Cell>,
 }
 
@@ -34,7 +36,7 @@ This page is written by its test, and the test fails when a client prints someth
 
 ```sh
 .ci/run tools release                                                  # the clients, and weir
-WEIR_REQUIRE=shared,clients WEIR_UPDATE=1 cargo test -p weir-clients   # writes this page again
+WEIR_REQUIRE=shared,clients,nginx WEIR_UPDATE=1 cargo test -p weir-clients   # writes this page again
 ```
 
 Advisories are those of the data beside the project. The stage refuses what is critical, and what is malicious:
@@ -65,8 +67,29 @@ const CASES_EXPLAINED: &str = "
 - **upstream down**: upstream takes no connection and Weir has nothing kept. The client is told not to try again; poetry and
   yarn classic try again all the same.
 
-`cargo vendor` asks crates.io itself, whatever replaces it, unless it is given `--respect-source-config`. What a client has in a
-cache of its own it installs without asking: empty it, or move it, when a stage becomes stricter.
+`cargo vendor` asks crates.io itself, whatever replaces it, unless it is given `--respect-source-config`.
+
+## On harder days
+
+Here upstream is a fake one with the releases in question, so that it can misbehave.
+
+";
+
+const HARDER_EXPLAINED: &str = "
+- **cut in the tail**: an artifact of more than 8 MiB, with the digest of its index, that says at its end that it is another
+  package. Weir has sent all but the tail when it sees that, and cuts the connection. The client ends without it.
+- **tried again after that**: the same command again, with whatever the client has kept of the first.
+- **refused since**: installed when the stage allowed it; then the policy changes, and the same version is pinned again, in an
+  empty project with the client's own cache as it was left.
+- **refused since, locked**: the same from the lock file of the day before. What a client finds in a cache of its own by name
+  and digest it installs without asking for it, so no server can refuse it.
+- **its cache emptied**: the same after the command below; or let the command that installs begin with an empty cache, as in CI.
+- **https**: `weir serve --tls-certificate … --tls-key …` with a certificate of an authority that the client alone is told of,
+  beyond loopback, with a token ([guides/clients.md](../guides/clients.md)): pip, uv and poetry send it as Basic, npm, pnpm and
+  yarn as Bearer, cargo as it is.
+- **https, refused**: a lock file with a refused version, in the same way.
+- **the token's stage**: the lock file and all settings name a stage that allows it; the token is bound to one that refuses it.
+- **nginx**: the same as https, but nginx speaks it, under a path of its own, and Weir is behind it.
 ";
 
 /// Compares the page with what a run saw; writes it where WEIR_UPDATE is set.
@@ -94,14 +117,19 @@ pub fn check(rows: &[Row]) {
 
 fn render(rows: &[Row]) -> String {
     let mut page = String::from(HEAD);
-    let titles: Vec<_> = CASES.iter().map(|case| case.title()).collect();
-    writeln!(page, "| client | {} |", titles.join(" | ")).unwrap();
-    writeln!(page, "|---|{}", "---|".repeat(titles.len())).unwrap();
-    for row in rows {
-        let marks: Vec<_> = row.cells.iter().map(mark).collect();
-        writeln!(page, "| {} {} | {} |", row.client, row.version, marks.join(" | ")).unwrap();
-    }
+    at_a_glance(&mut page, rows, &CASES);
     page.push_str(CASES_EXPLAINED);
+    at_a_glance(&mut page, rows, &HARDER);
+    page.push_str(HARDER_EXPLAINED);
+    page.push_str(
+        "\nWhat empties a client's own cache, when a stage becomes stricter:\n\n| client | command |\n|---|---|\n",
+    );
+    for row in rows {
+        let command = row
+            .empty
+            .map_or_else(|| String::from("not needed: it asks each time"), |empty| format!("`{}`", empty.command));
+        writeln!(page, "| {} | {command} |", row.client).unwrap();
+    }
     for row in rows {
         let Subject { package, allowed, refused, advisory, nearest, .. } = row.subject;
         writeln!(page, "\n## {} {}\n", row.client, row.version).unwrap();
@@ -123,18 +151,32 @@ fn render(rows: &[Row]) -> String {
             let line = cell.line.replace('|', "\\|").replace('`', "'");
             let why = match cell.shows {
                 Shows::Nothing(why) => format!(" — no reason: {why}"),
+                Shows::Kept => String::from(" — from its own cache"),
                 _ => String::new(),
             };
-            writeln!(page, "| {} | {note}`{line}`{why} |", cell.case.title()).unwrap();
+            let shown = if line.is_empty() { String::from("prints nothing") } else { format!("`{line}`") };
+            writeln!(page, "| {} | {note}{shown}{why} |", cell.case.title()).unwrap();
         }
     }
     page
 }
 
+fn at_a_glance(page: &mut String, rows: &[Row], cases: &[Case]) {
+    let titles: Vec<_> = cases.iter().map(|case| case.title()).collect();
+    writeln!(page, "| client | {} |", titles.join(" | ")).unwrap();
+    writeln!(page, "|---|{}", "---|".repeat(titles.len())).unwrap();
+    for row in rows {
+        let cells = cases.iter().filter_map(|case| row.cells.iter().find(|cell| cell.case == *case));
+        let marks: Vec<_> = cells.map(mark).collect();
+        writeln!(page, "| {} {} | {} |", row.client, row.version, marks.join(" | ")).unwrap();
+    }
+}
+
 fn mark(cell: &Cell) -> String {
     match (&cell.installed, cell.shows, cell.case) {
+        (Some(_), Shows::Kept, _) => String::from("its own cache"),
         (Some(version), ..) => format!("installs {version}"),
-        (None, Shows::Nothing(_), Case::Down) => String::from("fails"),
+        (None, Shows::Nothing(_), Case::Down | Case::Cut) => String::from("fails"),
         (None, Shows::Nothing(_), _) => String::from("refused"),
         (None, ..) => String::from("says why"),
     }

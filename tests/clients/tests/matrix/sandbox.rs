@@ -1,5 +1,6 @@
 //! A client runs as on a machine of its own: a fresh home, fresh caches, and no setting of this machine.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use weir_core::Digest;
 
+use crate::clients::Empty;
 use crate::seen::Seen;
 use crate::setting::Tools;
 
@@ -37,7 +39,7 @@ const OUTWARD: [&str; 14] = [
 /// A home with one project in it.
 pub struct Sandbox {
     root: TempDir,
-    env: BTreeMap<OsString, OsString>,
+    env: RefCell<BTreeMap<OsString, OsString>>,
     tools: Tools,
 }
 
@@ -48,7 +50,7 @@ impl Sandbox {
         std::fs::create_dir_all(root.path().join("project")).unwrap();
         std::fs::create_dir_all(root.path().join("tmp")).unwrap();
         let home = root.path().as_os_str().to_owned();
-        let mut sandbox = Self { env: BTreeMap::new(), tools: tools.clone(), root };
+        let sandbox = Self { env: RefCell::default(), tools: tools.clone(), root };
         sandbox.set("HOME", &home);
         sandbox.set("TMPDIR", sandbox.root.path().join("tmp").as_os_str().to_owned());
         sandbox.set("PATH", sandbox.tools.path());
@@ -76,7 +78,7 @@ impl Sandbox {
 
     /// For a client that asks the public registries themselves.
     pub fn direct(tools: &Tools) -> Self {
-        let mut sandbox = Self::new(tools);
+        let sandbox = Self::new(tools);
         for name in OUTWARD {
             if let Some(value) = std::env::var_os(name) {
                 sandbox.set(name, value);
@@ -86,8 +88,21 @@ impl Sandbox {
     }
 
     /// Sets a variable.
-    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
-        self.env.insert(name.into(), value.into());
+    pub fn set(&self, name: &str, value: impl Into<OsString>) {
+        self.env.borrow_mut().insert(name.into(), value.into());
+    }
+
+    /// Puts an empty directory in the project's place. Whatever the client keeps for itself stays.
+    pub fn fresh_project(&self) {
+        std::fs::remove_dir_all(self.project()).unwrap();
+        std::fs::create_dir_all(self.project()).unwrap();
+    }
+
+    /// Writes a file of the home that only its owner may read.
+    pub fn write_secret(&self, file: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.write_home(file, text);
+        std::fs::set_permissions(self.home().join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// The programs.
@@ -133,7 +148,12 @@ impl Sandbox {
     pub fn run<S: AsRef<str>>(&self, program: &Path, arguments: &[S]) -> Seen {
         let mut command = Command::new(program);
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
-        command.args(&arguments).current_dir(self.project()).env_clear().envs(&self.env).stdin(Stdio::null());
+        command
+            .args(&arguments)
+            .current_dir(self.project())
+            .env_clear()
+            .envs(self.env.borrow().iter())
+            .stdin(Stdio::null());
         // One pipe for both, as on a screen.
         let (mut reader, writer) = std::io::pipe().unwrap();
         command.stdout(writer.try_clone().unwrap()).stderr(writer);
@@ -161,6 +181,17 @@ impl Sandbox {
         let program = program.file_stem().unwrap_or_default().to_string_lossy();
         let command = format!("{program} {}", arguments.join(" "));
         Seen { command, code, text, took, home: self.home().display().to_string() }
+    }
+
+    /// Runs what empties a client's own cache, as a person types it in a project.
+    pub fn empty(&self, empty: Empty) -> Seen {
+        self.write("package.json", "{}\n");
+        self.write("yarn.lock", "");
+        let script = empty.script.map_or_else(String::new, |(name, script)| {
+            format!("{name}() {{ node '{}' \"$@\"; }}\n", self.tools.node(script).display())
+        });
+        let seen = self.run(Path::new("sh"), &["-c", &format!("{script}{}", empty.command)]);
+        Seen { command: empty.command.to_owned(), ..seen }
     }
 
     /// Runs a program that is written for Node.

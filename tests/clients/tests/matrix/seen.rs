@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crate::proxy::PREFIX;
+
+/// What begins an address of these tests, before the port.
+const HOSTS: [&str; 2] = ["http://127.0.0.1:", "https://localhost:"];
 /// Longest line of the page, in characters.
 const MAX_LINE: usize = 260;
 
@@ -56,16 +60,17 @@ impl Seen {
         let line = line.replace(&self.home, "~");
         let mut plain = String::new();
         let mut rest = line.trim();
-        while let Some(at) = rest.find("http://127.0.0.1:") {
+        let begin = |rest: &str| HOSTS.iter().filter_map(|host| Some((rest.find(host)?, host.len()))).min();
+        while let Some((at, length)) = begin(rest) {
             plain.push_str(&rest[..at]);
-            let after = &rest[at + "http://127.0.0.1:".len()..];
+            let after = &rest[at + length..];
             let path = after.trim_start_matches(|c: char| c.is_ascii_digit());
             let port = &after[..after.len() - path.len()];
             let end = path.find([' ', '`', '"', '\'', ')', ',']).unwrap_or(path.len());
             let (path, following) = path.split_at(end);
             // A message may go on with `: ` or end with `.`, which are no part of the address.
             let (path, mark) = path.split_at(path.trim_end_matches([':', '.']).len());
-            if path.starts_with("/d/") {
+            if path.strip_prefix(PREFIX).unwrap_or(path).starts_with("/d/") {
                 plain.push_str("http://HOST/d/ID");
             } else if port == "1" {
                 plain.push_str("UPSTREAM");

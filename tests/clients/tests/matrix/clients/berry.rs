@@ -1,4 +1,7 @@
-use super::{Case, Client, EMPTY_PACKAGE, Expect, MINIMIST, NOT_LISTED, Subject, Want, installs, nothing, shown};
+use super::{
+    Case, Client, EMPTY_PACKAGE, Empty, Expect, MINIMIST, NO_ANSWER, NOT_LISTED, Subject, Want, installs, kept,
+    nothing, shown,
+};
 use crate::gate::Stage;
 use crate::sandbox::Sandbox;
 use crate::seen::Seen;
@@ -42,12 +45,21 @@ impl Client for Berry {
         sandbox.node_version_of(MINIMIST.package)
     }
 
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty { command: "yarn cache clean --all", script: Some(("yarn", "@yarnpkg/cli-dist/bin/yarn.js")) })
+    }
+
     fn expect(&self, case: Case) -> Expect {
         match case {
             Case::Allowed | Case::Range => installs("+ minimist@"),
             Case::Pinned => nothing("No candidates found", NOT_LISTED),
             Case::Locked | Case::File => shown("Response Code: 403"),
+            Case::Cut => nothing("ReadError", NO_ANSWER),
+            Case::Again => shown("Response Code: 403"),
+            Case::Since => kept("+ minimist@"),
+            Case::SinceLocked => kept("Fetch step"),
             Case::Down => shown("Response Code: 502"),
+            other => self.expect(other.like()),
         }
     }
 }
@@ -59,6 +71,11 @@ fn project(sandbox: &Sandbox) {
 }
 
 fn yarn(sandbox: &Sandbox, stage: &Stage, arguments: &[&str]) -> Seen {
+    let access = stage.access.as_ref().map_or_else(String::new, |access| {
+        let authority = access.authority.display();
+        format!("npmAuthToken: \"{}\"\nnpmAlwaysAuth: true\nhttpsCaFilePath: \"{authority}\"\n", access.token)
+    });
+    sandbox.write_secret(".yarnrc.yml", &access);
     let settings = format!(
         "npmRegistryServer: \"{}\"\nunsafeHttpWhitelist: [\"127.0.0.1\"]\nnodeLinker: node-modules\n\
          enableScripts: false\nhttpRetry: 0\n",

@@ -1,9 +1,11 @@
-use super::{Case, Client, Expect, SMALLVEC, Subject, Want, installs, nothing, shown};
+use super::{Case, Client, Empty, Expect, NO_ANSWER, SMALLVEC, Subject, Want, installs, kept, nothing, shown};
 use crate::gate::Stage;
 use crate::sandbox::Sandbox;
 use crate::seen::Seen;
 
 pub struct Cargo;
+
+const YANKED: &str = "a line of the index has no field for a reason; `weir explain` has it, and every download";
 
 impl Client for Cargo {
     fn name(&self) -> &'static str {
@@ -52,21 +54,29 @@ impl Client for Cargo {
         let sources = std::fs::read_dir(sandbox.home().join(".cargo/registry/cache")).ok()?;
         let crates =
             sources.filter_map(Result::ok).filter_map(|source| std::fs::read_dir(source.path()).ok()).flatten();
-        crates.filter_map(Result::ok).find_map(|file| {
+        let locked = sandbox.read("Cargo.lock");
+        let version = crates.filter_map(Result::ok).find_map(|file| {
             let name = file.file_name().into_string().ok()?;
             Some(name.strip_prefix("smallvec-")?.strip_suffix(".crate")?.to_owned())
-        })
+        });
+        // What is fetched stays when a project goes: only what the project is locked to counts.
+        version.filter(|version| locked.contains(&format!("version = \"{version}\"")))
+    }
+
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty { command: "rm -rf ~/.cargo/registry", script: None })
     }
 
     fn expect(&self, case: Case) -> Expect {
         match case {
             Case::Allowed | Case::Range => installs("Downloaded smallvec v"),
-            Case::Pinned => nothing(
-                "is yanked",
-                "a line of the index has no field for a reason; `weir explain` has it, and every download",
-            ),
+            Case::Pinned => nothing("is yanked", YANKED),
             Case::Locked | Case::File => shown("vulnerability RUSTSEC"),
+            Case::Cut => nothing("failed to download from", NO_ANSWER),
+            Case::Again | Case::Since => nothing("is yanked", YANKED),
+            Case::SinceLocked => kept(""),
             Case::Down => shown("cannot be reached"),
+            other => self.expect(other.like()),
         }
     }
 }
@@ -81,10 +91,20 @@ fn project(sandbox: &Sandbox, requirement: &str) {
 }
 
 fn cargo(sandbox: &Sandbox, stage: &Stage, arguments: &[&str]) -> Seen {
-    let config = format!(
-        "[source.crates-io]\nreplace-with = \"weir\"\n\n[source.weir]\nregistry = \"{}\"\n\n[net]\nretry = 0\n",
-        stage.cargo()
-    );
+    let index = stage.cargo();
+    // A registry that has a name is one that cargo finds a token for.
+    let weir = match &stage.access {
+        None => format!("[source.weir]\nregistry = \"{index}\"\n"),
+        Some(access) => {
+            sandbox.set("CARGO_REGISTRIES_WEIR_TOKEN", &access.token);
+            let authority = access.authority.display();
+            format!(
+                "[registries.weir]\nindex = \"{index}\"\ncredential-provider = [\"cargo:token\"]\n\n\
+                 [http]\ncainfo = \"{authority}\"\n"
+            )
+        }
+    };
+    let config = format!("[source.crates-io]\nreplace-with = \"weir\"\n\n{weir}\n[net]\nretry = 0\n");
     sandbox.write_home(".cargo/config.toml", &config);
     sandbox.run(sandbox.tools().cargo(), arguments)
 }

@@ -1,4 +1,6 @@
-use super::{Case, Client, EMPTY_PACKAGE, Expect, MINIMIST, NOT_LISTED, Subject, Want, installs, nothing};
+use super::{
+    Case, Client, EMPTY_PACKAGE, Empty, Expect, MINIMIST, NOT_LISTED, Subject, Want, installs, kept, nothing, npmrc,
+};
 use crate::gate::Stage;
 use crate::sandbox::Sandbox;
 use crate::seen::Seen;
@@ -44,6 +46,10 @@ impl Client for Classic {
         sandbox.node_version_of(MINIMIST.package)
     }
 
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty { command: "yarn cache clean", script: Some(("yarn", "yarn/bin/yarn.js")) })
+    }
+
     fn insists(&self) -> bool {
         true
     }
@@ -53,15 +59,25 @@ impl Client for Classic {
             Case::Allowed | Case::Range => installs("minimist@"),
             Case::Pinned => nothing("Couldn't find any versions", NOT_LISTED),
             Case::Locked | Case::File => nothing("403 Forbidden", NO_BODY),
+            Case::Cut => nothing("403 Forbidden", NO_BODY),
+            Case::Again => nothing("No valid versions found", NOT_LISTED),
+            Case::Since => nothing("Couldn't find any versions", NOT_LISTED),
+            Case::SinceLocked => kept("Building fresh packages"),
             Case::Down => nothing("ResponseError: Request failed", NO_BODY),
+            other => self.expect(other.like()),
         }
     }
 }
 
 fn yarn(sandbox: &Sandbox, stage: &Stage, arguments: &[&str]) -> Seen {
+    npmrc(sandbox, stage, "always-auth=true\n");
+    if let Some(access) = &stage.access {
+        // Of `.npmrc` it reads the token, and nothing of the authority.
+        sandbox.write_home(".yarnrc", &format!("cafile \"{}\"\n", access.authority.display()));
+    }
     sandbox.write(".yarnrc", &format!("registry \"{}\"\n", stage.npm()));
     // Run as root it would keep its cache beside the home, where other runs find it.
-    let cache = format!("--cache-folder={}", sandbox.home().join("cache").display());
-    let options = [cache.as_str(), "--non-interactive", "--no-progress"];
+    sandbox.set("YARN_CACHE_FOLDER", sandbox.home().join("cache"));
+    let options = ["--non-interactive", "--no-progress"];
     sandbox.node(&sandbox.tools().node("yarn/bin/yarn.js"), &[arguments, &options].concat())
 }

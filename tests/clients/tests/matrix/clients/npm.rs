@@ -1,4 +1,7 @@
-use super::{Case, Client, EMPTY_PACKAGE, Expect, MINIMIST, Subject, Want, installs, shown};
+use super::{
+    Case, Client, EMPTY_PACKAGE, Empty, Expect, MINIMIST, NO_ANSWER, Subject, Want, installs, kept, nothing, npmrc,
+    shown,
+};
 use crate::gate::Stage;
 use crate::sandbox::Sandbox;
 use crate::seen::Seen;
@@ -43,17 +46,26 @@ impl Client for Npm {
         sandbox.node_version_of(MINIMIST.package)
     }
 
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty { command: "npm cache clean --force", script: Some(("npm", "npm/bin/npm-cli.js")) })
+    }
+
     fn expect(&self, case: Case) -> Expect {
         match case {
             Case::Allowed | Case::Range => installs("added 1 package"),
             Case::Pinned => shown("Weir refuses"),
             Case::Locked | Case::File => shown("npm error 403 403"),
+            Case::Cut => nothing("network aborted", NO_ANSWER),
+            Case::Again | Case::Since => shown("Weir refuses"),
+            Case::SinceLocked => kept("added 1 package"),
             Case::Down => shown("npm error 502"),
+            other => self.expect(other.like()),
         }
     }
 }
 
 fn npm(sandbox: &Sandbox, stage: &Stage, arguments: &[&str]) -> Seen {
+    npmrc(sandbox, stage, "");
     let registry = format!("--registry={}", stage.npm());
     let options = [registry.as_str(), "--no-audit", "--fetch-retries=0"];
     sandbox.node(&sandbox.tools().node("npm/bin/npm-cli.js"), &[arguments, &options].concat())

@@ -1,4 +1,7 @@
-use super::{Case, Client, EMPTY_PACKAGE, Expect, MINIMIST, NOT_LISTED, Subject, Want, installs, nothing, shown};
+use super::{
+    Case, Client, EMPTY_PACKAGE, Empty, Expect, MINIMIST, NO_ANSWER, NOT_LISTED, Subject, Want, installs, kept,
+    nothing, npmrc, shown,
+};
 use crate::gate::Stage;
 use crate::sandbox::Sandbox;
 use crate::seen::Seen;
@@ -42,17 +45,26 @@ impl Client for Pnpm {
         sandbox.node_version_of(MINIMIST.package)
     }
 
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty { command: "rm -rf \"$(pnpm store path)\"", script: Some(("pnpm", "pnpm/bin/pnpm.cjs")) })
+    }
+
     fn expect(&self, case: Case) -> Expect {
         match case {
             Case::Allowed | Case::Range => installs("+ minimist"),
             Case::Pinned => nothing("No matching version", NOT_LISTED),
             Case::Locked | Case::File => shown("ERR_PNPM_FETCH_403"),
+            Case::Cut => nothing("aborted", NO_ANSWER),
+            Case::Again => shown("ERR_PNPM_FETCH_403"),
+            Case::Since | Case::SinceLocked => kept("+ minimist"),
             Case::Down => shown("ERR_PNPM_FETCH_502"),
+            other => self.expect(other.like()),
         }
     }
 }
 
 fn pnpm(sandbox: &Sandbox, stage: &Stage, arguments: &[&str]) -> Seen {
+    npmrc(sandbox, stage, "");
     let registry = format!("--registry={}", stage.npm());
     let options = [registry.as_str(), "--fetch-retries=0", "--reporter=append-only"];
     sandbox.node(&sandbox.tools().node("pnpm/bin/pnpm.cjs"), &[arguments, &options].concat())

@@ -1,4 +1,4 @@
-use super::{Case, Client, DJANGO, Expect, Subject, Want, installs, shown};
+use super::{Case, Client, DJANGO, Empty, Expect, NO_ANSWER, Subject, Want, installs, kept, nothing, shown};
 use crate::gate::Stage;
 use crate::sandbox::Sandbox;
 use crate::seen::Seen;
@@ -23,7 +23,7 @@ impl Client for Poetry {
     }
 
     fn version(&self, sandbox: &Sandbox) -> Seen {
-        poetry(sandbox, &["--version"])
+        poetry(sandbox, None, &["--version"])
     }
 
     fn subject(&self) -> &'static Subject {
@@ -32,36 +32,40 @@ impl Client for Poetry {
 
     fn install(&self, sandbox: &Sandbox, stage: &Stage, want: Want<'_>) -> Seen {
         project(sandbox, stage, &want.requirement(DJANGO.package));
-        let locked = poetry(sandbox, &["lock"]);
+        let locked = poetry(sandbox, Some(stage), &["lock"]);
         if !locked.succeeded() {
             return locked;
         }
-        locked.then(poetry(sandbox, &["install"]))
+        locked.then(poetry(sandbox, Some(stage), &["install"]))
     }
 
     fn lock(&self, sandbox: &Sandbox, stage: &Stage, version: &str) -> Seen {
         project(sandbox, stage, &Want::Exactly(version).requirement(DJANGO.package));
-        poetry(sandbox, &["lock"])
+        poetry(sandbox, Some(stage), &["lock"])
     }
 
     fn install_locked(&self, sandbox: &Sandbox, made: &Sandbox, from: &Stage, to: &Stage) -> Seen {
         sandbox.take(made, &["pyproject.toml", "poetry.lock"], (from.base(), to.base()));
         let rehashed = sandbox.run(&sandbox.tools().python("python"), &["-c", REHASH]);
         assert!(rehashed.succeeded(), "{}", rehashed.transcript());
-        poetry(sandbox, &["install"])
+        poetry(sandbox, Some(to), &["install"])
     }
 
     fn install_file(&self, sandbox: &Sandbox, stage: &Stage) -> Seen {
         project(sandbox, stage, &format!("django @ {}", stage.file(DJANGO.file)));
-        let locked = poetry(sandbox, &["lock"]);
+        let locked = poetry(sandbox, Some(stage), &["lock"]);
         if !locked.succeeded() {
             return locked;
         }
-        locked.then(poetry(sandbox, &["install"]))
+        locked.then(poetry(sandbox, Some(stage), &["install"]))
     }
 
     fn installed(&self, sandbox: &Sandbox) -> Option<String> {
         sandbox.python_version_of(DJANGO.package)
+    }
+
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty { command: "rm -rf \"$(poetry config cache-dir)\"", script: None })
     }
 
     fn insists(&self) -> bool {
@@ -72,7 +76,11 @@ impl Client for Poetry {
         match case {
             Case::Allowed | Case::Range => installs("Installing django ("),
             Case::Pinned | Case::Locked | Case::File => shown("403 Client Error"),
+            Case::Cut => nothing("Cannot install django", NO_ANSWER),
+            Case::Again => shown("403 Client Error"),
+            Case::Since | Case::SinceLocked => kept("is yanked"),
             Case::Down => shown("502 Server Error"),
+            other => self.expect(other.like()),
         }
     }
 }
@@ -87,6 +95,11 @@ fn project(sandbox: &Sandbox, stage: &Stage, requirement: &str) {
     sandbox.write("pyproject.toml", &project);
 }
 
-fn poetry(sandbox: &Sandbox, arguments: &[&str]) -> Seen {
+fn poetry(sandbox: &Sandbox, stage: Option<&Stage>, arguments: &[&str]) -> Seen {
+    if let Some(access) = stage.and_then(|stage| stage.access.as_ref()) {
+        sandbox.set("POETRY_HTTP_BASIC_WEIR_USERNAME", "weir");
+        sandbox.set("POETRY_HTTP_BASIC_WEIR_PASSWORD", &access.token);
+        sandbox.set("POETRY_CERTIFICATES_WEIR_CERT", &access.authority);
+    }
     sandbox.run(&sandbox.tools().python("poetry"), &[arguments, &["--no-interaction"]].concat())
 }
