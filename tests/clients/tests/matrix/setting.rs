@@ -8,8 +8,18 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use weir_testing::skip;
 
 /// What is imported, of the data beside the project.
-const ADVISORIES: [&str; 7] =
-    ["pypi", "crates.io", "ghsa-samples", "malicious-ossf", "malicious-leitwacht", "npm-node-wg", "npm-retirejs"];
+const ADVISORIES: [&str; 9] = [
+    "pypi",
+    "crates.io",
+    "ghsa-samples",
+    "malicious-ossf",
+    "malicious-leitwacht",
+    "npm-node-wg",
+    "npm-retirejs",
+    // Well-known names.
+    "top-names/pypi.txt",
+    "top-names/npm.txt",
+];
 
 /// Where the package managers are: `.ci/run tools` puts them there.
 #[derive(Clone, Debug)]

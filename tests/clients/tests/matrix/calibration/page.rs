@@ -14,8 +14,9 @@ const HEAD: &str = "\
 A default that refuses much without cause is soon switched off. So the default policy is held against real projects: they are
 installed from the public registries through a stage that allows everything, and then every release on every package page that
 came with them is judged by the default policy, with `weir policy survey`. No registry is searched for it: the packages are
-those that the projects need, all the way down. Advisories are those of the data beside the project. The registries move from
-day to day, so a run of another day finds other releases; the clients' tests install two small projects and check the goal.
+those that the projects need, all the way down. Advisories and the lists of well-known names (PyPI, npm) are those of
+the data beside the project. The registries move from day to day, so a run of another day finds other releases; the clients'
+tests install two small projects and check the goal.
 
 ```sh
 .ci/run tools release                                                                      # the clients, and weir
