@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -14,12 +15,15 @@ use crate::respond;
 
 /// Largest question, in bytes, compressed and not.
 const MAX_QUESTION: usize = 16 * 1024 * 1024;
+/// How long a client may take to send its question.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Gateway {
     /// Answers without asking upstream: private names stay here, and the answer is the same offline.
     pub(super) async fn audit(self: &Arc<Self>, call: &Call<'_>, body: Body) -> Result<Response, Failure> {
-        let body = axum::body::to_bytes(body, MAX_QUESTION)
+        let body = tokio::time::timeout(QUESTION_TIMEOUT, axum::body::to_bytes(body, MAX_QUESTION))
             .await
+            .map_err(|_| Failure::BadRequest(String::from("the question took too long to arrive")))?
             .map_err(|_| Failure::BadRequest(format!("the question is longer than {MAX_QUESTION} bytes")))?;
         let gzipped = call
             .headers
