@@ -26,12 +26,12 @@ impl Target {
     /// Makes the directory, or takes an empty one or an earlier backup. Refuses everything else.
     pub(super) fn open(directory: &Path, data: &Path) -> anyhow::Result<Self> {
         let shown = directory.display();
-        fs::create_dir_all(directory).with_context(|| format!("the directory `{shown}` cannot be made"))?;
-        let root = directory.canonicalize().with_context(|| format!("`{shown}` cannot be read"))?;
+        let root = resolved(directory).with_context(|| format!("`{shown}` cannot be read"))?;
         let data = data.canonicalize().with_context(|| format!("`{}` cannot be read", data.display()))?;
         if root.starts_with(&data) || data.starts_with(&root) {
             bail!("`{shown}` is the data directory, or inside it, or around it; choose a directory beside it");
         }
+        fs::create_dir_all(&root).with_context(|| format!("the directory `{shown}` cannot be made"))?;
         let is_backup = root.join(MARK).exists();
         let mut entries = fs::read_dir(&root).with_context(|| format!("`{shown}` cannot be read"))?;
         let is_empty = entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found"));
@@ -104,6 +104,17 @@ impl Target {
         write_durably(&self.root.join(MARK), format!("{mark:#}\n").as_bytes())?;
         Ok(bytes)
     }
+}
+
+/// The path that a directory has or would have, without links and `..`: nothing is made before it is known to be free.
+fn resolved(directory: &Path) -> io::Result<PathBuf> {
+    let directory = std::path::absolute(directory)?;
+    let there = directory.ancestors().find(|path| path.exists()).unwrap_or(&directory);
+    let rest = directory.strip_prefix(there).unwrap_or(Path::new(""));
+    if rest.components().any(|part| part == std::path::Component::ParentDir) {
+        return Err(io::Error::other("it has `..` in a part that is not there"));
+    }
+    Ok(there.canonicalize()?.join(rest))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -134,6 +134,7 @@ async fn a_backup_is_written_over_nothing_else() {
     let data = place.data.clone();
     refuse(&place, &data, "is the data directory");
     refuse(&place, &data.join("backup"), "is the data directory, or inside it");
+    assert!(!data.join("backup").exists());
 
     // A server that runs on a backup has it for itself, and what it has written makes it another Weir.
     let copy = place.directory.path().join("copy");
