@@ -107,7 +107,10 @@ impl Copier {
             self.counts.kept += 1;
             return Ok(());
         }
-        let Some(size) = self.from.size(digest).await? else { return Ok(self.is_gone(digest, required)) };
+        let Some(size) = self.from.size(digest).await? else {
+            self.is_gone(digest, required);
+            return Ok(());
+        };
         if self.link
             && let Some(file) = self.from.local_file(digest)
             && to.link(digest, &file).await?
@@ -117,7 +120,8 @@ impl Copier {
             return Ok(());
         }
         let Some(mut stream) = self.from.stream(digest, 0..size).await? else {
-            return Ok(self.is_gone(digest, required));
+            self.is_gone(digest, required);
+            return Ok(());
         };
         let (mut spool, mut hasher) = (to.spool()?, Hasher::new(&StatedDigests::default()));
         while let Some(chunk) = stream.next().await {
