@@ -14,6 +14,7 @@ use weir_feeds::Feeds;
 use weir_gateway::Gateway;
 use weir_store::Scope;
 
+use self::stop::Stop;
 use crate::cli::Place;
 use crate::tls::Tls;
 use crate::wiring::Opened;
@@ -24,6 +25,7 @@ mod address;
 mod descriptors;
 mod notify;
 mod stall;
+mod stop;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -73,6 +75,8 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     let access = Access::new(opened.store.clone(), Arc::clone(&opened.clock), loopback);
     let app = Arc::new(App::new(Arc::clone(&gateway), access, Arc::clone(&conditions)).behind(proxies));
     let connections = descriptors::connections(opened.config.server.max_connections);
+    // Before it is told that anything listens: who reads that may ask for a stop at once.
+    let stop_asked = Stop::watch()?;
     output::line(format!("listening on {scheme}://{address}"));
 
     let stop = CancellationToken::new();
@@ -86,7 +90,7 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
         ))
     }));
     notify::tell(notify::READY);
-    accept::serve(listener, tls, app, connections).await;
+    accept::serve(listener, tls, app, connections, stop_asked).await;
     stop.cancel();
     for watcher in watchers {
         // A watcher in the middle of a download is not waited for: it keeps nothing that is not durable.

@@ -18,6 +18,7 @@ use weir_api::App;
 
 use super::notify;
 use super::stall::Unstalled;
+use super::stop::Stop;
 use crate::tls::Tls;
 
 /// How long requests may still run after a stop was asked for.
@@ -45,15 +46,15 @@ struct Door {
     server: http1::Builder,
 }
 
-/// Accepts connections, at most `connections` at once, until a stop is asked for; then lets requests end.
-pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, connections: usize) {
+/// Accepts connections, at most `connections` at once, until `stop` is asked for; then lets requests end.
+pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, connections: usize, stop: Stop) {
     let graceful = GracefulShutdown::new();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD).half_close(false);
     let door = Arc::new(Door { app, tls, server });
     let places = Arc::new(Semaphore::new(connections));
     let mut is_full = false;
-    let stop = stop_asked();
+    let stop = stop.asked();
     tokio::pin!(stop);
     loop {
         // A place first: who finds none waits with the system, which costs no descriptor.
@@ -134,20 +135,4 @@ impl Door {
             tracing::debug!(error = %error, peer = %peer, "a connection ended early");
         }
     }
-}
-
-/// Ends when the process is asked to stop.
-async fn stop_asked() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
