@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use weir_advisory::read::ReadError;
 use weir_store::FeedRow as Row;
 
 use crate::rebuild::never;
@@ -19,10 +20,15 @@ impl Feeds {
     pub async fn import(&self, path: &Path) -> Result<ImportReport, FeedsError> {
         let _writing = self.writing.lock().await;
         let (names, problems) = self.import_names(path).await?;
-        if path.is_file() && !(names.is_empty() && problems.is_empty()) {
+        let has_names = !(names.is_empty() && problems.is_empty());
+        if has_names && path.is_file() {
             return Ok(ImportReport::of_names(names, problems));
         }
-        let Taken { read, stored, older } = self.take_in(path, Source::Files).await?;
+        let Taken { read, stored, older } = match self.take_in(path, Source::Files).await {
+            // A directory of nothing but lists of names.
+            Err(FeedsError::Read(ReadError::NotRecognised { .. })) if has_names => Taken::default(),
+            taken => taken?,
+        };
         let mut report =
             ImportReport { read: Read::from(&read), stored, older, ..ImportReport::of_names(names, problems) };
         let mut confirmed: Vec<&str> = read.ecosystems.keys().map(String::as_str).collect();

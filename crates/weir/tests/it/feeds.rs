@@ -180,6 +180,12 @@ async fn a_list_of_well_known_names_is_imported_and_holds_what_could_be_mistaken
     place.weir(["feeds", "import", npm.to_str().unwrap()]).expect(0);
     let broken = place.file("pypi.txt", String::new());
     place.weir(["feeds", "import", broken.to_str().unwrap()]).expect(2).prints(&["pypi.txt: it has no names"]);
+    let folder = place.directory.path().join("lists");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("cargo.txt"), "serde\nsyn\ntokio\n").unwrap();
+    fs::write(folder.join("npm-by-dependents.txt"), "chalk\n").unwrap();
+    let ran = place.weir(["feeds", "import", folder.to_str().unwrap()]).expect(0);
+    assert_eq!(ran.out.trim(), "read 3 well-known names of cargo from cargo.txt");
     let status = place.weir(["feeds", "status", "--format", "json"]).expect(0).json();
     assert_eq!(status["names"][0]["names"], 1);
     assert_eq!(status["names"][1]["names"], 2);
