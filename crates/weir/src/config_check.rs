@@ -15,11 +15,13 @@ use weir_blob::Blobs;
 use weir_core::time::SystemClock;
 use weir_core::{Clock as _, Ecosystem};
 use weir_store::Store;
+use weir_upstream::address::redacted_text;
 use weir_upstream::{Upstream, UpstreamConfig};
 
 use crate::cli::{Format, Place};
 use crate::config::{self, Config};
 use crate::data::Data;
+use crate::serve::address;
 use crate::tls::{Files, Tls};
 use crate::wiring::{self, Opened};
 use crate::{ecosystems, output, policy};
@@ -104,7 +106,7 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
         let config = loaded.config;
         report.well("configuration");
         level(&config, &mut report);
-        address(&config, &mut report);
+        reachable(&config, &mut report);
         certificate(&config, &mut report);
         data(place, &config, &mut report).await;
         for ecosystem in ecosystems::ALL.iter() {
@@ -157,7 +159,7 @@ fn level(config: &Config, report: &mut Report) {
 }
 
 /// Where it would listen, and under which address.
-fn address(config: &Config, report: &mut Report) {
+fn reachable(config: &Config, report: &mut Report) {
     let server = &config.server;
     let listen = std::env::var("WEIR_LISTEN").unwrap_or_else(|_| server.listen.clone());
     let is_secure = server.tls.certificate.is_some();
@@ -184,6 +186,7 @@ fn address(config: &Config, report: &mut Report) {
     if server.allow_plain_http && (is_secure || loopback) {
         report.warning("[server] allow-plain-http", "nothing needs it: remove it, before it allows what nobody wants");
     }
+    report.note("[server] trusted-proxies", address::proxies(config));
     let url = std::env::var("WEIR_PUBLIC_URL").ok().or_else(|| server.public_url.clone());
     let Some(url) = url else {
         if !loopback {
@@ -194,24 +197,20 @@ fn address(config: &Config, report: &mut Report) {
         }
         return;
     };
-    match url.parse::<http::Uri>() {
-        Ok(uri)
-            if matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.authority().is_some()
-                && uri.query().is_none() =>
-        {
-            let is_local = uri.host().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-            if uri.scheme_str() == Some("http") && !is_local {
+    match address::unusable(url.trim_end_matches('/'), None) {
+        Some(problem) => {
+            report.error("[server] public-url", format!("`{}` cannot be used: {problem}", redacted_text(&url)));
+        }
+        None => {
+            let host = url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+            let is_local = host.is_some_and(|host| matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]"));
+            if url.starts_with("http://") && !is_local {
                 report.warning(
                     "[server] public-url",
                     format!("`{url}` is plain HTTP: whoever is on the way can change packages"),
                 );
             }
         }
-        _ => report.error(
-            "[server] public-url",
-            format!("`{url}` cannot be used; expected https://HOST or https://HOST/PATH"),
-        ),
     }
 }
 

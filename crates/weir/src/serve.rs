@@ -21,7 +21,7 @@ use crate::wiring::Opened;
 use crate::{output, policy, watch};
 
 mod accept;
-mod address;
+pub mod address;
 mod descriptors;
 mod notify;
 mod stall;

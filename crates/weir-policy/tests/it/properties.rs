@@ -156,3 +156,55 @@ proptest! {
         let _ = judgement.decision(&policy, stage(&policy), &facts, 0, None);
     }
 }
+
+/// Two stages of which neither is the stricter one.
+const TWO: &str = r#"
+[stage.dev]
+vulnerability = { block-cvss = 9.0, warn-cvss = 3.0 }
+minimum-age = { days = 5 }
+yanked = "block"
+[stage.prod]
+mode = "observe"
+unassessed = "quarantine"
+vulnerability = { block-cvss = 4.0, unknown-severity = "block" }
+malware = "block"
+license = { unknown = "quarantine" }
+[stage.strict]
+vulnerability = { block-cvss = 4.0 }
+license = { unknown = "quarantine", none = "block" }
+[[waiver]]
+package = "pkg:pypi/x@<2"
+stages = ["dev"]
+advisory = "V-0"
+reason = "x"
+until = "2026-10-04"
+"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn two_stages_together_serve_what_both_serve_and_nothing_else(facts in some_facts(), days in 0..10i64) {
+        let policy = Policy::parse(TWO, ECOSYSTEMS).unwrap();
+        let moment = at("2026-10-01").plus_days(days);
+        let judged: Vec<_> = policy.stages().map(|stage| judge(&policy, stage, &facts, moment)).collect();
+        for (one, other) in [(0, 1), (0, 2), (1, 2), (2, 0), (1, 1)] {
+            let (one, other) = (&judged[one], &judged[other]);
+            let together = one.together(other);
+            prop_assert_eq!(together.changes_at, one.changes_at.into_iter().chain(other.changes_at).min());
+            for release in 0..=facts.releases.len() {
+                for artifact in [None, Some(0), Some(1), Some(9)] {
+                    let expected = one.effective(release, artifact).max(other.effective(release, artifact));
+                    prop_assert_eq!(together.effective(release, artifact), expected);
+                }
+                if let Some(nearest) = together.nearest_allowed(&facts, release) {
+                    let artifacts = facts.releases[nearest].artifacts.len();
+                    let is_served = (0..artifacts).map(Some).chain([None]).any(|artifact| {
+                        one.effective(nearest, artifact).is_served() && other.effective(nearest, artifact).is_served()
+                    });
+                    prop_assert!(is_served, "{} is recommended", facts.releases[nearest].version);
+                }
+            }
+        }
+    }
+}

@@ -95,14 +95,14 @@ pub fn public_url(
     };
     let url = url.trim_end_matches('/');
     let place = if arguments.public_url.is_some() { "--public-url" } else { "[server] public-url" };
-    if let Some(problem) = unusable(url, policy) {
+    if let Some(problem) = unusable(url, Some(policy)) {
         bail!("{place} `{}` cannot be used: {problem}", redacted_text(url));
     }
     Ok(url.to_owned())
 }
 
 /// What is wrong with a public address, if anything. It stands in pages, header lines and commands, so it is plain.
-fn unusable(url: &str, policy: &Policy) -> Option<String> {
+pub fn unusable(url: &str, policy: Option<&Policy>) -> Option<String> {
     const FORM: &str = "expected https://HOST, https://HOST:PORT or https://HOST/PATH";
     let Ok(parsed) = url.parse::<http::Uri>() else { return Some(String::from(FORM)) };
     let authority = parsed.authority().map_or("", |authority| authority.as_str());
@@ -118,7 +118,7 @@ fn unusable(url: &str, policy: &Policy) -> Option<String> {
         return Some(String::from("its path has other than letters, digits, `-`, `.`, `_`, `~` between slashes"));
     }
     let first = segments().next()?;
-    if weir_policy::RESERVED.contains(&first) || policy.stage(first).is_some() {
+    if weir_policy::RESERVED.contains(&first) || policy.is_some_and(|policy| policy.stage(first).is_some()) {
         return Some(format!(
             "its path begins with `{first}`, as addresses of Weir itself do; choose another, such as /weir"
         ));
@@ -149,7 +149,7 @@ mod tests {
             "https://a.example/weir",
             "https://a/b/c-d_e.f~",
         ] {
-            assert_eq!(unusable(good, &policy), None, "{good}");
+            assert_eq!(unusable(good, Some(&policy)), None, "{good}");
         }
         for bad in [
             "a.example",
@@ -168,7 +168,7 @@ mod tests {
             "https://a.example/d",
             "https://a.example/healthz/x",
         ] {
-            assert!(unusable(bad, &policy).is_some(), "{bad}");
+            assert!(unusable(bad, Some(&policy)).is_some(), "{bad}");
         }
     }
 }

@@ -242,6 +242,6 @@ async fn logs_are_json_where_that_is_wanted() {
         let request = lines.iter().find(|line| line["message"] == "request").unwrap();
         assert_eq!(request["package"], "example");
         assert_eq!(request["status"], 200);
-        assert_eq!(request["span"]["request.id"], id.as_str(), "{request}");
+        assert_eq!(request["request_id"], id.as_str(), "{request}");
     });
 }

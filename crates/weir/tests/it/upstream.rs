@@ -101,6 +101,12 @@ async fn bytes_that_the_index_does_not_promise_are_not_served() {
     assert!(answer.text().contains("is not what its index promises"), "{}", answer.text());
     let metrics = server.get("/metrics").expect(200).text();
     assert!(metrics.contains("weir_integrity"), "{metrics}");
+    // Wrong bytes are not fetched again and again: another try comes after a while, or after a start.
     place.fake.change(&pypi.file(&files[0]), |answer| answer.fault = None);
-    server.get(&path).expect(200);
+    let asked = place.fake.hits(&pypi.file(&files[0]));
+    assert!(server.get(&path).expect(502).text().contains("it is tried again from"));
+    assert_eq!(place.fake.hits(&pypi.file(&files[0])), asked);
+    server.stop();
+    let server = place.serve();
+    server.get(&place.wheel(&server, "dev", "example", "1.0.0")).expect(200);
 }
