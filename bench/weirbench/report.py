@@ -95,11 +95,11 @@ def mebibytes(count):
     return f"{count / 2**20:.1f} MiB"
 
 
-def document(path: Path, sections, versions, write_head=True):
-    """Puts the sections into the document, each in its place; those that were not measured stay as they are."""
+def document(path: Path, section, versions):
+    """Puts a section into the document, in its place; the others stay as they are."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     kept = dict(re.findall(r"<!-- section: ([a-z-]+) -->\n(.*?)\n<!-- end -->", text, re.S))
-    kept |= {section.key: f"{section.markdown()}\n\n{_when(versions)}" for section in sections}
+    kept[section.key] = f"{section.markdown()}\n\n{_when(versions)}"
     ordered = [key for key in ORDER if key in kept]
     body = "\n\n".join(f"<!-- section: {key} -->\n{kept[key]}\n<!-- end -->" for key in ordered)
     path.write_text(_HEAD + "\n" + body + "\n", encoding="utf-8")
