@@ -22,8 +22,8 @@ BIG_VERSIONS = 12
 NPM_VERSIONS = 2_000
 SET_PYPI = 30
 SET_NPM = 60
-# Packages that the soak asks for; their pages together are more than Weir keeps in memory.
-SOAK_PACKAGES = 150
+# Packages that the soak asks for; their pages and facts together are more than Weir keeps in memory.
+SOAK_PACKAGES = 400
 PUBLISHED = "2024-05-01T00:00:00.000000Z"
 
 
