@@ -19,7 +19,7 @@
 //! | [`explain`] | why? |
 //! | [`account`] | what is told of one request: its log line, its record, the metrics? |
 //! | [`phases`] | what does a request spend its time on? |
-//! | [`line`] | what does the log say of a request? |
+//! | [`mod@line`] | what does the log say of a request? |
 //! | [`requests`] | how do records of requests get into the store? |
 //! | [`metrics`] | how is it doing? |
 //! | [`cache`] | what is kept in memory, and how much of it? |
