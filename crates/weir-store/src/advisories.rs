@@ -76,7 +76,7 @@ impl Store {
         let mut packed: HashMap<&str, Vec<u8>> =
             plan.opened.iter().map(|revision| revision.id.as_str()).zip(bodies).collect();
         let lock = format!("advisories {}", kind.as_str());
-        transaction!(self, operation, lock Some(&lock), |session| {
+        transaction!(self, operation, lock Some(&lock), alone true, |session| {
             let plan = Plan::new(batch, source, &current(&mut session, kind, &ids).await?);
             // Another process may have changed what is current since, so that more is to be written.
             for revision in &plan.opened {

@@ -4,6 +4,7 @@
 //! out through [`Columns`], in the order of the select list.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::database::HasStatementCache;
 use sqlx::pool::PoolConnection;
@@ -15,6 +16,7 @@ use weir_core::{Digest, Timestamp};
 
 use crate::columns::{AnyRow, Columns, FromColumns};
 use crate::error::{Engine, StoreError};
+use crate::group::{Turn, Writer};
 use crate::{limits, sql};
 
 /// How often a transaction is tried that others on PostgreSQL were ahead of.
@@ -24,7 +26,7 @@ pub(crate) const ATTEMPTS: u32 = 10;
 #[derive(Debug)]
 pub(crate) enum Db {
     /// One connection writes, several read: in WAL mode neither waits for the other.
-    Sqlite { writer: SqlitePool, readers: SqlitePool, path: PathBuf },
+    Sqlite { writer: Arc<Writer>, readers: SqlitePool, path: PathBuf },
     /// A server. Writers that wait for one another take no connection from those who read.
     Postgres { writers: PgPool, readers: PgPool, place: String },
 }
@@ -62,11 +64,15 @@ impl Db {
     /// A session that writes, in one transaction, after all others that write what `lock` names. Dropped without
     /// [`Session::commit`], it leaves nothing behind.
     ///
-    /// On SQLite the lock is taken at once (`begin immediate`): a transaction that began by reading could otherwise find
-    /// at its first write that another process was faster, and nothing but starting over would help.
-    pub(crate) async fn write(&self, operation: &'static str, lock: Option<&str>) -> Result<Session<'_>, StoreError> {
+    /// On SQLite it may share a transaction with others, unless it is to be `alone`: see `group.rs`.
+    pub(crate) async fn write(
+        &self,
+        operation: &'static str,
+        lock: Option<&str>,
+        alone: bool,
+    ) -> Result<Session<'_>, StoreError> {
         let channel = match self {
-            Db::Sqlite { writer, .. } => writer.begin_with("begin immediate").await.map(Channel::SqliteWrite),
+            Db::Sqlite { writer, .. } => writer.turn(alone).await.map(Channel::SqliteWrite),
             Db::Postgres { writers, .. } => writers.begin().await.map(Channel::PostgresWrite),
         };
         let channel = channel.map_err(|error| self.sort(operation, error))?;
@@ -84,19 +90,22 @@ fn number_of(lock: &str) -> i64 {
     digest.as_bytes()[..8].iter().fold(0, |number, byte| (number << 8) | i64::from(*byte))
 }
 
-/// Runs a transaction, again if another on PostgreSQL was ahead of it. What must not happen twice is kept out by unique
+/// Runs a transaction, again if another on PostgreSQL was ahead of it, or one that it shared on SQLite failed. What must not happen twice is kept out by unique
 /// indexes, so that the loser of a race fails, starts over and sees what the winner wrote; where a race is likely, `lock`
-/// names what those who write it wait for.
+/// names what those who write it wait for. What takes long does so `alone`.
 macro_rules! transaction {
     ($store:expr, $operation:expr, |$session:ident| $body:block) => {
-        $crate::db::transaction!($store, $operation, lock None, |$session| $body)
+        $crate::db::transaction!($store, $operation, lock None, alone false, |$session| $body)
     };
-    ($store:expr, $operation:expr, lock $lock:expr, |$session:ident| $body:block) => {{
+    ($store:expr, $operation:expr, lock $lock:expr, |$session:ident| $body:block) => {
+        $crate::db::transaction!($store, $operation, lock $lock, alone false, |$session| $body)
+    };
+    ($store:expr, $operation:expr, lock $lock:expr, alone $alone:expr, |$session:ident| $body:block) => {{
         let mut attempt = 0;
         loop {
             attempt += 1;
             let result = async {
-                let mut $session = $store.db.write($operation, $lock).await?;
+                let mut $session = $store.db.write($operation, $lock, $alone || attempt > 1).await?;
                 let value = $body;
                 $session.commit().await?;
                 Ok::<_, $crate::StoreError>(value)
@@ -222,7 +231,7 @@ pub(crate) struct Session<'d> {
 
 enum Channel {
     SqliteRead(PoolConnection<Sqlite>),
-    SqliteWrite(Transaction<'static, Sqlite>),
+    SqliteWrite(Turn),
     PostgresRead(PoolConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
@@ -233,13 +242,13 @@ enum Link<'c> {
 }
 
 impl Channel {
-    fn link(&mut self) -> Link<'_> {
-        match self {
+    fn link(&mut self) -> Result<Link<'_>, sqlx::Error> {
+        Ok(match self {
             Channel::SqliteRead(connection) => Link::Sqlite(&mut *connection),
-            Channel::SqliteWrite(transaction) => Link::Sqlite(&mut *transaction),
+            Channel::SqliteWrite(turn) => Link::Sqlite(turn.link().ok_or(sqlx::Error::WorkerCrashed)?),
             Channel::PostgresRead(connection) => Link::Postgres(&mut *connection),
             Channel::PostgresWrite(transaction) => Link::Postgres(&mut *transaction),
-        }
+        })
     }
 }
 
@@ -252,7 +261,11 @@ impl Session<'_> {
     /// Makes what was written durable.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         let result = match self.channel {
-            Channel::SqliteWrite(transaction) => transaction.commit().await,
+            Channel::SqliteWrite(turn) => match turn.finish().await {
+                Err(None) => return Err(StoreError::Overtaken { operation: self.operation }),
+                Err(Some(error)) => Err(error),
+                Ok(()) => Ok(()),
+            },
             Channel::PostgresWrite(transaction) => transaction.commit().await,
             Channel::SqliteRead(_) | Channel::PostgresRead(_) => Ok(()),
         };
@@ -324,7 +337,7 @@ impl Session<'_> {
 
     async fn execute(&mut self, text: Text, values: &[Value<'_>]) -> Result<u64, StoreError> {
         self.about_to(&text, values)?;
-        let result = match self.channel.link() {
+        let result = match self.channel.link().map_err(|error| self.db.sort(self.operation, error))? {
             Link::Sqlite(link) => match sqlite_arguments(values) {
                 Ok(arguments) => text.query(arguments).execute(link).await.map(|done| done.rows_affected()),
                 Err(error) => Err(sqlx::Error::Encode(error)),
@@ -345,7 +358,7 @@ impl Session<'_> {
     ) -> Result<(), StoreError> {
         self.about_to(&text, values)?;
         let operation = self.operation;
-        match self.channel.link() {
+        match self.channel.link().map_err(|error| self.db.sort(operation, error))? {
             Link::Sqlite(link) => {
                 let rows = match sqlite_arguments(values) {
                     Ok(arguments) => text.query(arguments).fetch_all(link).await,

@@ -19,6 +19,7 @@
 //! | `snapshot.rs` | a copy of it all |
 //! | `check.rs` | what a checker reads |
 //! | `sql/` | every statement by name |
+//! | `group.rs` | how writes that come together become durable together, on SQLite |
 //! | `db.rs`, `columns.rs` | one way to run a statement and to read rows on either engine |
 
 mod advisories;
@@ -32,6 +33,7 @@ mod documents;
 mod error;
 mod events;
 mod facts;
+mod group;
 pub mod limits;
 mod open;
 mod pack;

@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 use crate::Store;
 use crate::db::{Db, values};
 use crate::error::{Engine, StoreError};
+use crate::group::Writer;
 use crate::sql;
 
 /// The newest format that this Weir reads and writes. It is stamped into the database, and counts up only when an older
@@ -132,17 +133,7 @@ impl Store {
                 .max_lifetime(None)
                 .test_before_acquire(false)
         };
-        let writer = pool()
-            .max_connections(1)
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    // Where the disk is full SQLite ends the transaction by itself, and the rollback that follows fails.
-                    // The driver then takes the connection for one inside a transaction for good: it must go.
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .connect_lazy_with(options.clone());
+        let writer = Writer::new(pool().max_connections(1).connect_lazy_with(options.clone()));
         let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "on"));
         Ok(Self { db: Arc::new(Db::Sqlite { writer, readers, path: path.to_owned() }) })
     }
@@ -189,7 +180,11 @@ impl Store {
                     SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(options.clone())
                 };
                 Ok(Self {
-                    db: Arc::new(Db::Sqlite { writer: pool(1), readers: pool(SQLITE_READERS), path: path.to_owned() }),
+                    db: Arc::new(Db::Sqlite {
+                        writer: Writer::new(pool(1)),
+                        readers: pool(SQLITE_READERS),
+                        path: path.to_owned(),
+                    }),
                 })
             }
             Location::Postgres(url) => {

@@ -32,7 +32,7 @@ impl Store {
         }
         let packed = pack(OPERATION, vec![body.to_vec()]).await?.pop().unwrap_or_default();
         let lock = format!("revision {word}");
-        transaction!(self, OPERATION, lock Some(&lock), |session| {
+        transaction!(self, OPERATION, lock Some(&lock), alone true, |session| {
             let before: Option<(i64, Digest)> = session.one(sql::revisions::CURRENT, values![word]).await?;
             if before.is_some_and(|(_, before)| before == *digest) {
                 false

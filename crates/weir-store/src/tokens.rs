@@ -16,7 +16,7 @@ impl Store {
         limits::at_most(OPERATION, "name", limits::NAME, &new.name)?;
         limits::at_most(OPERATION, "stage", limits::WORD, new.stage.as_deref().unwrap_or_default())?;
         let row = values![&new.id, &new.hash, &new.name, scope_word(new.scope), &new.stage, new.created, new.expires];
-        let mut session = self.db.write(OPERATION, None).await?;
+        let mut session = self.db.write(OPERATION, None, true).await?;
         session.run(sql::tokens::ADD, row).await?;
         session.commit().await
     }
@@ -35,7 +35,7 @@ impl Store {
 
     /// Ends a token for good. False if there is none, or if it is revoked already.
     pub async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
-        let mut session = self.db.write("revoke_token", None).await?;
+        let mut session = self.db.write("revoke_token", None, true).await?;
         let revoked = session.run(sql::tokens::REVOKE, values![id, at]).await? > 0;
         session.commit().await?;
         Ok(revoked)

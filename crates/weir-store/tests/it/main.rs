@@ -18,6 +18,7 @@ mod crash;
 mod documents;
 mod facts;
 mod fixture;
+mod group;
 mod hostile;
 mod opening;
 mod record;
@@ -83,6 +84,12 @@ macro_rules! store_suite {
                 two_sources_may_disagree,
                 a_fact_twice_in_one_batch_counts_once,
                 many_facts_go_in_at_once,
+            }
+            group {
+                many_writers_are_each_told_and_all_is_there,
+                a_writer_that_fails_takes_no_other_with_it,
+                a_writer_that_goes_away_takes_no_other_with_it,
+                one_that_is_large_waits_for_its_own_end_alone,
             }
             hostile {
                 quotes_and_unicode_come_back_as_they_went_in,
