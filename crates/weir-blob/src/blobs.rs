@@ -13,6 +13,7 @@ use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use weir_core::Digest;
 
+pub use crate::chunk::CHUNK_BYTES;
 use crate::error::BlobError;
 use crate::local::{self, Local};
 use crate::s3::{S3, S3Config};
@@ -20,9 +21,6 @@ use crate::spool::{Spool, blocking};
 
 /// Most bytes that [`Blobs::get`] reads into memory.
 pub const MAX_GET_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Most bytes in one chunk of a [`BlobStream`].
-pub const CHUNK_BYTES: usize = 128 * 1024;
 
 /// A store of blobs. Cheap to clone.
 #[derive(Clone)]

@@ -8,11 +8,13 @@
 //! | Module | Answers |
 //! |---|---|
 //! | [`blobs`] | what can be done with blobs, wherever they are? |
+//! | [`chunk`] | how are the bytes of a file read without waiting and without much memory? |
 //! | [`spool`] | where do bytes wait until their digest is known? |
 //! | [`error`] | what went wrong, and what can be done? |
 //! | `local`, `s3` | where are they kept? |
 
 pub mod blobs;
+pub mod chunk;
 pub mod error;
 mod local;
 mod s3;

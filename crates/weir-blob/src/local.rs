@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +12,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use weir_core::Digest;
 
-use crate::blobs::{CHUNK_BYTES, MAX_GET_BYTES};
+use crate::blobs::MAX_GET_BYTES;
+use crate::chunk;
 use crate::error::BlobError;
 use crate::spool::{self, Spool, blocking};
 
@@ -167,31 +167,27 @@ impl Local {
         expected: Option<u64>,
         range: Range<u64>,
     ) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, BlobError> {
-        let digest = *digest;
-        let end = range.end;
-        let asked = range.clone();
-        let path = self.path(&digest);
-        let opened = blocking(&path, move |path| {
-            let Some(file) = open(path)? else { return Ok(None) };
-            let size = file.metadata().map_err(|error| BlobError::io(path, "read", &error))?.len();
-            if expected.is_some_and(|expected| expected != size) {
-                return Ok(None);
-            }
-            if asked.start > asked.end || asked.end > size {
-                return Err(BlobError::Range { digest, start: asked.start, end: asked.end, size });
-            }
-            Ok(Some(Arc::new(file)))
-        });
-        let Some(file) = opened.await? else { return Ok(None) };
+        let (path, end) = (self.path(digest), range.end);
+        let opened = match chunk::open_if_ready(&path) {
+            Some(file) => Some(file),
+            None => blocking(&path, open).await?,
+        };
+        let Some(file) = opened else { return Ok(None) };
+        let size = file.metadata().map_err(|error| BlobError::io(&path, "read", &error))?.len();
+        if expected.is_some_and(|expected| expected != size) {
+            return Ok(None);
+        }
+        if range.start > range.end || range.end > size {
+            return Err(BlobError::Range { digest: *digest, start: range.start, end: range.end, size });
+        }
+        let file = Arc::new(file);
         let chunks = stream::try_unfold(range.start, move |at| {
             let file = Arc::clone(&file);
             async move {
                 if at >= end {
                     return Ok(None);
                 }
-                let want = (end - at).min(CHUNK_BYTES as u64) as usize;
-                let read = tokio::task::spawn_blocking(move || read_at(&file, at, want));
-                let chunk = read.await.map_err(io::Error::other)??;
+                let chunk = chunk::read(&file, at, end - at).await?;
                 let next = at + chunk.len() as u64;
                 Ok(Some((chunk, next)))
             }
@@ -292,12 +288,6 @@ fn size(path: &Path) -> Result<Option<u64>, BlobError> {
 fn sync_directory(path: &Path) -> Result<(), BlobError> {
     let synced = File::open(path).and_then(|directory| directory.sync_all());
     synced.map_err(|error| BlobError::io(path, "synced", &error))
-}
-
-fn read_at(file: &File, at: u64, want: usize) -> io::Result<Bytes> {
-    let mut chunk = vec![0; want];
-    file.read_exact_at(&mut chunk, at)?;
-    Ok(Bytes::from(chunk))
 }
 
 /// The blobs under `ab/`, which has directories `cd/`.

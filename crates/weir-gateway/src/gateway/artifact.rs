@@ -360,7 +360,7 @@ impl Gateway {
             package: PackageName::from_normalized(&call.record.package),
             file: artifact.file.clone(),
             transfer,
-            spool,
+            spool: Arc::new(spool.into_std().await),
             sent: 0,
             total,
             leading: Leading::new(permit),

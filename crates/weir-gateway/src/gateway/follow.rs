@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use weir_blob::chunk;
 use weir_core::registry::{Part, Which};
 use weir_core::{Ecosystem, PackageName};
 
@@ -15,9 +15,6 @@ use crate::admission::{Admitted, Leading};
 use crate::judged::Stages;
 use crate::transfer::{Landed, Transfer, TransferError};
 
-/// Bytes read from a spool file at once.
-const CHUNK: usize = 128 * 1024;
-
 /// Follows a transfer through its spool file.
 pub(super) struct Follower {
     pub(super) gateway: Arc<Gateway>,
@@ -26,7 +23,7 @@ pub(super) struct Follower {
     pub(super) package: PackageName,
     pub(super) file: String,
     pub(super) transfer: Transfer,
-    pub(super) spool: tokio::fs::File,
+    pub(super) spool: Arc<std::fs::File>,
     pub(super) sent: u64,
     pub(super) total: u64,
     /// What lets out the bytes before the verdict.
@@ -65,12 +62,9 @@ impl Follower {
             return Ok(None);
         }
         let allowed = self.allowed().await?;
-        let length = usize::try_from(allowed - self.sent).unwrap_or(CHUNK).min(CHUNK);
-        let mut chunk = vec![0; length];
-        self.spool.seek(std::io::SeekFrom::Start(self.sent)).await.map_err(Failure::internal)?;
-        self.spool.read_exact(&mut chunk).await.map_err(Failure::internal)?;
-        self.sent += length as u64;
-        Ok(Some(Bytes::from(chunk)))
+        let chunk = chunk::read(&self.spool, self.sent, allowed - self.sent).await.map_err(Failure::internal)?;
+        self.sent += chunk.len() as u64;
+        Ok(Some(chunk))
     }
 
     /// How many leading bytes may be sent now; waits until it is more than were sent.
