@@ -122,6 +122,15 @@ impl Blobs {
         Spool::create(self.tmp())
     }
 
+    /// Does ahead what takes long of [`Blobs::adopt`] and needs no more than the digest, so that it can go on beside other
+    /// work, such as looking into the bytes. Nothing is a blob by this.
+    pub async fn prepare(&self, spool: &mut Spool, digest: &Digest) -> Result<(), BlobError> {
+        match &self.kept {
+            Kept::Local(local) => local.prepare(spool, *digest).await,
+            Kept::S3(_) => Ok(()),
+        }
+    }
+
     /// Makes a blob of a spool. The caller has hashed the bytes as they were written: `digest` is what it found, and
     /// `length` how many it wrote.
     pub async fn adopt(&self, spool: Spool, digest: &Digest, length: u64) -> Result<(), BlobError> {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -24,11 +24,18 @@ pub(crate) struct Local {
     /// The directories `ab/cd`, by these two bytes, whose names are known to survive a loss of power: this process has
     /// synced them. At most 65,536.
     durable: Mutex<HashSet<[u8; 2]>>,
+    /// The same of all directories `ab`, which are made together.
+    has_first: OnceLock<()>,
 }
 
 impl Local {
     pub(crate) fn at(directory: &Path) -> Self {
-        Self { root: directory.join("blob").join("sha256"), tmp: directory.join("tmp"), durable: Mutex::default() }
+        Self {
+            root: directory.join("blob").join("sha256"),
+            tmp: directory.join("tmp"),
+            durable: Mutex::default(),
+            has_first: OnceLock::new(),
+        }
     }
 
     pub(crate) fn open(directory: &Path) -> Result<Self, BlobError> {
@@ -113,28 +120,58 @@ impl Local {
         Ok(true)
     }
 
-    /// The file first, then its name, then the directories: whatever survives a crash is complete.
-    fn publish(&self, spool: Spool, digest: &Digest) -> Result<(), BlobError> {
-        spool.file.sync_all().map_err(|error| BlobError::io(&spool.path, "synced", &error))?;
-        let path = self.path(digest);
-        let directory = parent(&path);
-        fs::create_dir_all(directory).map_err(|error| BlobError::io(directory, "made", &error))?;
-        spool.path.persist(&path).map_err(|error| BlobError::io(&path, "renamed", &error.error))?;
-        self.sync_names(&path, digest)
+    pub(crate) async fn prepare(self: &Arc<Self>, spool: &mut Spool, digest: Digest) -> Result<(), BlobError> {
+        let (local, file, length) = (Arc::clone(self), Arc::clone(&spool.file), spool.length());
+        blocking(&spool.path, move |path| {
+            file.sync_all().map_err(|error| BlobError::io(path, "synced", &error))?;
+            local.make_directory(parent(&local.path(&digest)), &digest)
+        })
+        .await?;
+        spool.synced = length;
+        Ok(())
     }
 
-    fn sync_names(&self, path: &Path, digest: &Digest) -> Result<(), BlobError> {
+    /// The file first, then its name, then the directories: whatever survives a crash is complete.
+    fn publish(&self, spool: Spool, digest: &Digest) -> Result<(), BlobError> {
+        if spool.synced < spool.length() || spool.length() == 0 {
+            spool.file.sync_all().map_err(|error| BlobError::io(&spool.path, "synced", &error))?;
+        }
+        let path = self.path(digest);
+        self.make_directory(parent(&path), digest)?;
+        spool.path.persist(&path).map_err(|error| BlobError::io(&path, "renamed", &error.error))?;
+        sync_directory(parent(&path))
+    }
+
+    /// Makes the directory of a blob, so that its name survives a loss of power.
+    fn make_directory(&self, leaf: &Path, digest: &Digest) -> Result<(), BlobError> {
         let [first, second, ..] = *digest.as_bytes();
-        let leaf = parent(path);
-        sync_directory(leaf)?;
         if self.durable().contains(&[first, second]) {
             return Ok(());
         }
-        // The leaf's name is in its parent, whose name is in the root. The root's was synced when it was opened.
+        self.make_first()?;
+        fs::create_dir_all(leaf).map_err(|error| BlobError::io(leaf, "made", &error))?;
         sync_directory(parent(leaf))?;
-        sync_directory(&self.root)?;
         self.durable().insert([first, second]);
         Ok(())
+    }
+
+    /// Makes all directories `ab` at once: then there is one directory less to sync for each new blob.
+    fn make_first(&self) -> Result<(), BlobError> {
+        if self.has_first.get().is_some() {
+            return Ok(());
+        }
+        for first in 0..=u8::MAX {
+            let directory = self.root.join(format!("{first:02x}"));
+            fs::create_dir_all(&directory).map_err(|error| BlobError::io(&directory, "made", &error))?;
+        }
+        sync_directory(&self.root)?;
+        let _ = self.has_first.set(());
+        Ok(())
+    }
+
+    fn sync_names(&self, path: &Path, digest: &Digest) -> Result<(), BlobError> {
+        self.make_directory(parent(path), digest)?;
+        sync_directory(parent(path))
     }
 
     fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 2]>> {

@@ -19,6 +19,8 @@ pub struct Spool {
     pub(crate) file: Arc<File>,
     pub(crate) path: TempPath,
     length: u64,
+    /// How many of its bytes are known to survive a loss of power.
+    pub(crate) synced: u64,
 }
 
 impl Spool {
@@ -28,7 +30,7 @@ impl Spool {
             .tempfile_in(directory)
             .map_err(|error| BlobError::io(directory, "written to", &error))?;
         let (file, path) = file.into_parts();
-        Ok(Self { file: Arc::new(file), path, length: 0 })
+        Ok(Self { file: Arc::new(file), path, length: 0, synced: 0 })
     }
 
     /// Where it is: for readers that want a file.

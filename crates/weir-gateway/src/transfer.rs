@@ -297,18 +297,26 @@ impl Transfers {
             return self.mismatch(order, problem).await;
         }
         let began = Instant::now();
-        let inspected = self.inspect(order, &spool).await?;
+        // The disk has work while the bytes are looked into.
+        let path = spool.path().to_owned();
+        let (inspected, prepared) =
+            tokio::join!(self.inspect(order, path), self.blobs.prepare(&mut spool, &hashed.sha256));
+        let inspected = inspected?;
+        prepared.map_err(|error| storage(&error))?;
         sender.send_modify(|progress| progress.inspecting = began.elapsed());
         let began = Instant::now();
-        let metadata = match inspected.declared.metadata {
-            Some(bytes) => Some(self.blobs.put(bytes.into()).await.map_err(|error| storage(&error))?),
-            None => None,
-        };
         let pin = Arc::new(self.stock.pin(hashed.sha256).await);
         let room = self.stock.room(hashed.length).await;
         // The blob is durable before the row that names it: if Weir stops in between, the bytes are there without a
         // decision and are taken up again by the next request.
-        self.blobs.adopt(spool, &hashed.sha256, hashed.length).await.map_err(|error| storage(&error))?;
+        let declared = async {
+            match inspected.declared.metadata {
+                Some(bytes) => self.blobs.put(bytes.into()).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (metadata, ()) = tokio::try_join!(declared, self.blobs.adopt(spool, &hashed.sha256, hashed.length))
+            .map_err(|error| storage(&error))?;
         let mut findings = inspected.findings;
         findings.extend(inspected.declared.findings);
         findings.sort();
@@ -331,18 +339,20 @@ impl Transfers {
             findings: serde_json::to_string(&findings).map_err(|error| storage(&error))?,
             said: serde_json::Value::Object(inspected.declared.said.clone()).to_string(),
         };
+        let facts = [
+            fact(order, "registry", order.said.to_string(), upstream.base()),
+            fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
+        ];
         let writing = Instant::now();
-        let recorded = self.store.record_artifact(&row, now).await.map_err(|error| storage(&error))?;
+        // Side by side, they become durable together.
+        let (recorded, _) =
+            tokio::try_join!(self.store.record_artifact(&row, now), self.store.record_facts(&facts, now))
+                .map_err(|error| storage(&error))?;
         self.metrics.wrote(Write::Artifact, writing.elapsed());
         if matches!(recorded, ArtifactRecorded::Changed(_)) {
             self.metrics.integrity.inc();
         }
         room.filled();
-        let facts = [
-            fact(order, "registry", order.said.to_string(), upstream.base()),
-            fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
-        ];
-        self.store.record_facts(&facts, now).await.map_err(|error| storage(&error))?;
         self.learnt.add(order.ecosystem.id, &order.package);
         sender.send_modify(|progress| progress.storing = began.elapsed());
         Ok(Landed { digest: hashed.sha256, size: hashed.length, _pin: pin })
@@ -377,8 +387,7 @@ impl Transfers {
         Err(TransferError::Mismatch { file: artifact.file.clone(), problem })
     }
 
-    async fn inspect(&self, order: &Order, spool: &Spool) -> Result<weir_inspect::Inspected, TransferError> {
-        let path = spool.path().to_owned();
+    async fn inspect(&self, order: &Order, path: PathBuf) -> Result<weir_inspect::Inspected, TransferError> {
         let (ecosystem, package, version) = (order.ecosystem, order.package.clone(), order.version.clone());
         let file = order.artifact.file.clone();
         let inspected = tokio::task::spawn_blocking(move || {

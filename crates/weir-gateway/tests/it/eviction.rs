@@ -268,7 +268,6 @@ async fn many_clients_under_a_small_limit(blobs: Option<Arc<Blobs>>) {
     }
     assert!(stored(&gate).await <= LIMIT);
     let (peak, others) = (peak.load(Ordering::SeqCst), 100_000);
-    println!("at most {peak} bytes were held, with a limit of {LIMIT}");
     assert!(peak <= LIMIT + CLIENTS as u64 * largest + others, "{peak}");
     let evicted = gate.gateway.metrics().evicted.get();
     assert!(evicted > PACKAGES as u64, "only {evicted} evictions");
