@@ -63,6 +63,7 @@ impl Gateway {
             }
             false => (view, place),
         };
+        let ahead = self.fetch_ahead(call, &view, place, &artifact, part).await;
         let decision = match self.decide(call, &view, place).await {
             Ok(decision) => decision,
             Err(Failure::Refused(decision)) if part != Part::Provenance && only_looking_is_missing(&decision) => {
@@ -71,7 +72,7 @@ impl Gateway {
             Err(failure) => return Err(failure),
         };
         match part {
-            Part::Whole => self.whole(call, &view, place, artifact, &decision).await,
+            Part::Whole => self.whole(call, &view, place, artifact, &decision, ahead).await,
             Part::Metadata | Part::Provenance => self.sibling(call, &view, &artifact, part, &decision).await,
         }
     }
@@ -166,6 +167,7 @@ impl Gateway {
         place: (usize, usize),
         artifact: Artifact,
         decision: &Decision,
+        ahead: Option<Transfer>,
     ) -> Result<Response, Failure> {
         if let Some(row) = view.known.artifacts.get(&artifact.file)
             && let Some(response) = self.stored(call, decision, row.sha256, row.size, &artifact.file).await?
@@ -175,7 +177,10 @@ impl Gateway {
         if !self.settings.online {
             return Err(Failure::NotFound(format!("`{}` is not kept, and Weir works offline", artifact.file)));
         }
-        let transfer = self.fetch(call, view, place, &artifact).await?;
+        let transfer = match ahead {
+            Some(transfer) => transfer,
+            None => self.fetch(call, view, place, &artifact).await?,
+        };
         let total = call.phases.time(Phase::Upstream, transfer.total()).await?;
         let tag = stated_tag(&artifact).unwrap_or_default();
         let asked = total.map(|total| (total, respond::asked(call.headers, call.head, total, &tag)));
@@ -207,6 +212,24 @@ impl Gateway {
             }
         }
         Err(Failure::Internal(format!("the bytes of `{}` vanish whenever they are stored", artifact.file)))
+    }
+
+    /// Starts to fetch an artifact that is allowed and was never held, while its decision is being put on record: not a
+    /// byte leaves before it is. What goes wrong is told by whoever waits for the transfer, or starts it again.
+    async fn fetch_ahead(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        view: &View,
+        place: (usize, usize),
+        artifact: &Artifact,
+        part: Part,
+    ) -> Option<Transfer> {
+        let is_new = part == Part::Whole && self.settings.online && !view.known.artifacts.contains_key(&artifact.file);
+        if !is_new {
+            return None;
+        }
+        view.decision(place.0, Some(place.1))?.permit()?;
+        self.fetch(call, view, place, artifact).await.ok()
     }
 
     /// Starts fetching an artifact, or joins who does.
