@@ -1,7 +1,7 @@
 //! A copy that is taken while a server runs, and a Weir that is started from it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -104,6 +104,18 @@ async fn a_second_backup_copies_only_what_is_new_and_gives_up_what_nothing_names
     }
 }
 
+/// The file of some blob of a data directory.
+fn any_blob(data: &Path) -> PathBuf {
+    let mut paths = vec![data.join("blobs/blob/sha256")];
+    while let Some(path) = paths.pop() {
+        if path.is_file() {
+            return path;
+        }
+        paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    panic!("{} has no blob", data.display());
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn blobs_can_be_linked() {
@@ -115,8 +127,7 @@ async fn blobs_can_be_linked() {
     let copy = place.directory.path().join("copy");
     let report = backup(&place, &copy, &["--link"]);
     assert!(report["blobs"]["linked"].as_u64() > Some(1) && report["blobs"]["copied"] == 0, "{report}");
-    let first = |path: &Path| fs::read_dir(path).unwrap().next().unwrap().unwrap().path();
-    let blob = first(&first(&first(&copy.join("blobs/blob/sha256"))));
+    let blob = any_blob(&copy);
     assert_eq!(fs::metadata(&blob).unwrap().nlink(), 2);
 }
 
@@ -171,8 +182,7 @@ async fn damaged_bytes_do_not_get_into_a_backup() {
     let server = place.serve();
     server.get(&place.wheel(&server, "dev", "example", "1.1.0")).expect(200);
     server.stop();
-    let first = |path: &Path| fs::read_dir(path).unwrap().next().unwrap().unwrap().path();
-    let blob = first(&first(&first(&place.data.join("blobs/blob/sha256"))));
+    let blob = any_blob(&place.data);
     let bytes = fs::read(&blob).unwrap();
     fs::write(&blob, vec![0; bytes.len()]).unwrap();
     let copy = place.directory.path().join("copy");
