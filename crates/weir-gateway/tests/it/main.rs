@@ -1,10 +1,5 @@
 //! The gate at its boundary: a real socket on one side, a fake upstream on the other.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails by panicking, and tells what it measured"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod age;
 mod clock;

@@ -9,7 +9,12 @@ use crate::{config, none, pair};
 
 #[tokio::test]
 async fn a_passing_fault_is_retried() {
-    let (fake, upstream) = pair().await;
+    let fake = FakeUpstream::start().await;
+    let mut config = config(&fake);
+    // Time is not what this is about, and a machine may be busy.
+    let patient = Duration::from_secs(20);
+    (config.limits.first_byte, config.limits.stall, config.limits.document_total) = (patient, patient, patient);
+    let upstream = Upstream::new(&config).unwrap();
     fake.put("/root/x", "page");
     for fault in [
         FakeResponse::status(502),
