@@ -309,8 +309,10 @@ impl Transfers {
         let room = self.stock.room(hashed.length).await;
         // The blob is durable before the row that names it: if Weir stops in between, the bytes are there without a
         // decision and are taken up again by the next request.
+        // What the index offers beside the artifact is kept as a document when it is asked for.
+        let metadata = inspected.declared.metadata.filter(|_| artifact.metadata.is_none());
         let declared = async {
-            match inspected.declared.metadata {
+            match metadata {
                 Some(bytes) => self.blobs.put(bytes.into()).await.map(Some),
                 None => Ok(None),
             }

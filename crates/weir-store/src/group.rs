@@ -20,13 +20,17 @@ use crate::error::Engine;
 
 /// With the lock at once: a transaction that began by reading could otherwise find at its first write that another process
 /// was faster, and nothing but starting over would help.
-const BEGIN: &str = "begin immediate";
-const COMMIT: &str = "commit";
+///
+/// Several statements in one text are one message to the driver's thread instead of several.
+const BEGIN: &str = "begin immediate; savepoint member";
 const ROLLBACK: &str = "rollback";
-/// One member's part of a transaction.
+/// One more member's part of a transaction.
 const SAVEPOINT: &str = "savepoint member";
 const RELEASE: &str = "release member";
-const ROLLBACK_TO: &str = "rollback to member";
+const COMMIT: &str = "commit";
+const RELEASE_AND_COMMIT: &str = "release member; commit";
+/// This fails where SQLite has ended the whole transaction by itself, as it does when the disk is full.
+const ROLLBACK_TO_AND_COMMIT: &str = "rollback to member; release member; commit";
 
 /// Most members of a group.
 const MAX_MEMBERS: usize = 64;
@@ -56,13 +60,23 @@ struct Group {
     since: Option<Instant>,
 }
 
+/// What there is of the last member's part of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// Nothing, or nothing any more that could be told from the others'.
+    None,
+    /// It is done.
+    Done,
+    /// It was given up.
+    Open,
+}
+
 /// One writer's turn. Dropped without [`Turn::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Turn {
     writer: Arc<Writer>,
     group: Option<OwnedMutexGuard<Group>>,
-    /// There is something to roll back.
-    is_open: bool,
+    part: Part,
     /// Others are not to join.
     is_alone: bool,
 }
@@ -81,7 +95,7 @@ impl Drop for Place<'_> {
             let writer = Arc::clone(self.writer);
             spawn(async move {
                 let group = Some(Arc::clone(&writer.group).lock_owned().await);
-                drop(Turn { writer, group, is_open: false, is_alone: false });
+                drop(Turn { writer, group, part: Part::None, is_alone: false });
             });
         }
     }
@@ -104,13 +118,13 @@ impl Writer {
                 break group;
             }
             // Who was here before does not wait for the large one.
-            if let Some(settled) = spawn(settle(group, false)) {
+            if let Some(settled) = spawn(settle(group, Part::None)) {
                 let _ = settled.await;
             }
         };
         place.is_served = true;
         drop(place);
-        let mut turn = Turn { writer: Arc::clone(self), group: Some(group), is_open: true, is_alone: alone };
+        let mut turn = Turn { writer: Arc::clone(self), group: Some(group), part: Part::Open, is_alone: alone };
         turn.begin().await?;
         Ok(turn)
     }
@@ -128,7 +142,7 @@ impl Turn {
         if group.link.is_none() {
             group.link = Some(self.writer.pool.acquire().await?);
             group.since = Some(Instant::now());
-            run(group.link.as_deref_mut(), BEGIN).await?;
+            return run(group.link.as_deref_mut(), BEGIN).await;
         }
         run(group.link.as_deref_mut(), SAVEPOINT).await
     }
@@ -141,54 +155,58 @@ impl Turn {
     /// Ends this turn well, and waits until what was written is durable. `None`: it failed together with what others
     /// wrote, and nothing is written; try again alone.
     pub(crate) async fn finish(mut self) -> Outcome {
-        run(self.link(), RELEASE).await.map_err(Some)?;
+        if self.is_followed() {
+            run(self.link(), RELEASE).await.map_err(Some)?;
+            self.part = Part::None;
+        } else {
+            self.part = Part::Done;
+        }
         let (sender, committed) = oneshot::channel();
         if let Some(group) = self.group.as_deref_mut() {
             group.members.push(sender);
         }
-        self.is_open = false;
         drop(self);
         // That nobody tells means that the process is ending.
         committed.await.unwrap_or_else(|_| Err(Some(sqlx::Error::PoolClosed)))
+    }
+
+    /// True if someone else waits to go on with the same transaction, and may.
+    fn is_followed(&self) -> bool {
+        let Some(group) = &self.group else { return false };
+        let is_young = group.since.is_none_or(|since| since.elapsed() < MAX_AGE);
+        let may_grow = !self.is_alone && is_young && group.members.len() < MAX_MEMBERS;
+        may_grow && self.writer.waiting.load(Ordering::SeqCst) > 0
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(group) = self.group.take() else { return };
-        let is_young = group.since.is_none_or(|since| since.elapsed() < MAX_AGE);
-        let may_grow = !self.is_open && !self.is_alone && is_young && group.members.len() < MAX_MEMBERS;
-        if may_grow && self.writer.waiting.load(Ordering::SeqCst) > 0 {
-            // Whoever is next goes on with the same transaction.
+        if self.part == Part::None && self.is_followed() {
             return;
         }
-        spawn(settle(group, self.is_open));
+        let Some(group) = self.group.take() else { return };
+        spawn(settle(group, self.part));
     }
 }
 
-/// Commits a group, without its last member's part if that is still open, and tells its members. Runs by itself: nobody
+/// Commits a group, without its last member's part if that was given up, and tells its members. Runs by itself: nobody
 /// who goes away takes the others' commit along.
-async fn settle(mut group: OwnedMutexGuard<Group>, is_open: bool) {
+async fn settle(mut group: OwnedMutexGuard<Group>, part: Part) {
     let Some(mut link) = group.link.take() else { return };
     group.since = None;
     let members = std::mem::take(&mut group.members);
-    let ended = async {
-        if members.is_empty() {
-            return run(Some(&mut link), ROLLBACK).await;
-        }
-        if is_open {
-            // This fails where SQLite has ended the whole transaction by itself, as it does when the disk is full.
-            run(Some(&mut link), ROLLBACK_TO).await?;
-            run(Some(&mut link), RELEASE).await?;
-        }
-        run(Some(&mut link), COMMIT).await
+    let text = match part {
+        _ if members.is_empty() => ROLLBACK,
+        Part::None => COMMIT,
+        Part::Done => RELEASE_AND_COMMIT,
+        Part::Open => ROLLBACK_TO_AND_COMMIT,
     };
-    match ended.await {
+    match run(Some(&mut link), text).await {
         Ok(()) => members.into_iter().for_each(|member| drop(member.send(Ok(())))),
         Err(error) => {
             // What state it is in nobody knows.
             link.close_on_drop();
-            let is_shared = is_open || members.len() > 1;
+            let is_shared = part == Part::Open || members.len() > 1;
             let mut error = Some(error);
             for member in members {
                 let _ = member.send(Err(if is_shared { None } else { error.take() }));
@@ -201,7 +219,7 @@ async fn settle(mut group: OwnedMutexGuard<Group>, is_open: bool) {
 async fn run(link: Option<&mut SqliteConnection>, sql: &'static str) -> Result<(), sqlx::Error> {
     let Some(link) = link else { return Err(sqlx::Error::WorkerCrashed) };
     tracing::trace!(target: "weir_store::statement", engine = %Engine::Sqlite, sql);
-    sqlx::query(sql.into_sql_str()).execute(link).await.map(drop)
+    sqlx::raw_sql(sql.into_sql_str()).execute(link).await.map(drop)
 }
 
 /// Runs work that must not be broken off. Without a runtime the process is ending, and so is its transaction.
