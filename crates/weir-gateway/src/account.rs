@@ -191,7 +191,7 @@ impl Drop for Account {
         if let Some(format) = books.lines {
             let at = record.at.plus_millis(i64::try_from(record.duration_ms).unwrap_or(i64::MAX));
             let (peer, phases, stale) = (self.peer, &self.phases, self.stale.as_deref());
-            let (id, method, path) = (self.id.as_str(), self.method.as_str(), self.path.as_str());
+            let (id, method, path) = (self.id.as_str(), line::shown_method(self.method.as_str()), self.path.as_str());
             Line { at, id, peer, method, path, record, head, total, phases, stale }.log(format);
         }
         let metrics = &books.metrics;

@@ -20,6 +20,9 @@ pub const TARGET: &str = "weir::request";
 /// Longest path in the log, in characters; the rest is cut.
 pub const MAX_PATH: usize = 512;
 
+/// Longest method in the log, in characters; the rest is cut. A client may invent one as long as a request's head.
+pub const MAX_METHOD: usize = 16;
+
 /// How lines are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -56,7 +59,7 @@ const fn phase(phase: Phase) -> Field {
 pub const FIELDS: [Field; 26] = [
     text("request_id", "its id, which the client has as `X-Request-Id`; other lines about it have it, too"),
     text("peer", "address of the client: the other end of the connection, or whom a trusted proxy names"),
-    text("method", "HTTP method"),
+    text("method", "HTTP method, cut after 16 characters"),
     text("path", "path as sent, without the query; printable ASCII, other bytes as `%XX`, cut after 512 characters"),
     number("status", "HTTP status; 0 if the client went away before there was one"),
     text("outcome", "what became of it: [metrics.md](metrics.md#outcomes)"),
@@ -91,7 +94,7 @@ pub struct Line<'a> {
     pub id: &'a str,
     /// The client: the other end of the connection, or whom a trusted proxy names.
     pub peer: Option<IpAddr>,
-    /// Its method.
+    /// Its method, as [`shown_method`] makes it.
     pub method: &'a str,
     /// Its path, as [`shown_path`] makes it.
     pub path: &'a str,
@@ -211,6 +214,11 @@ pub fn shown_path(path: &str) -> String {
     shown
 }
 
+/// A method as the log has it: bounded. Methods are ASCII (RFC 9110, section 9.1).
+pub fn shown_method(method: &str) -> &str {
+    method.get(..MAX_METHOD).unwrap_or(method)
+}
+
 /// A text as JSON has it, with all that a terminal could take for a command or that could hide what is there written as
 /// `\uXXXX`: controls, line separators, and marks that turn the direction of what follows.
 fn quoted(line: &mut String, text: &str) {
@@ -327,6 +335,14 @@ mod tests {
         for key in [" peer=", " package=", " decision=", " stale=", " body_us="] {
             assert!(!line.contains(key), "{key} in {line}");
         }
+    }
+
+    #[test]
+    fn a_method_is_cut() {
+        assert_eq!(shown_method("OPTIONS"), "OPTIONS");
+        let at = "X".repeat(MAX_METHOD);
+        assert_eq!(shown_method(&at), at);
+        assert_eq!(shown_method(&format!("{at}Y")), at);
     }
 
     #[test]

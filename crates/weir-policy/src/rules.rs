@@ -96,7 +96,10 @@ pub trait Check: Send + Sync + fmt::Debug {
     fn code(&self) -> &'static str;
 
     /// Gets ready for one package; `None` if there is nothing to say about any of its releases.
-    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>>;
+    fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
+        let _ = context;
+        None
+    }
 
     /// If it asks advisories: the days after which their data is too old to say that something is clean.
     fn feed_age_days(&self) -> Option<i64> {

@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::raw::{Raw, Value};
 use crate::reader::Reader;
 use crate::reason::{Reason, days, quote};
-use crate::rules::{Check, Context, Evaluate, Key, Rule, names};
+use crate::rules::{Check, Context, Key, Rule, names};
 
 const CODE: &str = "publisher-changed";
 /// Days that a release waits where `days` is not set.
@@ -81,10 +81,6 @@ struct Set {
 impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
-    }
-
-    fn prepare<'a>(&'a self, _context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
-        None
     }
 
     fn last(&self, context: Context<'_>, draft: &mut Draft) {
