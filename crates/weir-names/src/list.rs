@@ -46,7 +46,7 @@ impl Lists {
         self.digest
     }
 
-    /// Reads the text that [`write`] makes. Ecosystems that are not known here are passed over.
+    /// Reads the text that [`write()`] makes. Ecosystems that are not known here are passed over.
     pub fn read(text: &str, ecosystems: Ecosystems) -> Self {
         let names = split(text).into_iter().filter_map(|(id, list)| {
             let ecosystem = ecosystems.by_id(&id)?;
@@ -136,7 +136,7 @@ pub fn write(lists: &BTreeMap<String, List>) -> String {
     text
 }
 
-/// Reads back what [`write`] made.
+/// Reads back what [`write()`] made.
 pub fn split(text: &str) -> BTreeMap<String, List> {
     let mut lists: BTreeMap<String, List> = BTreeMap::new();
     let mut current = None;
