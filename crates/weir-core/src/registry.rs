@@ -10,6 +10,10 @@ use crate::ecosystem::PackageName;
 use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
 use crate::{Digest, Timestamp};
 
+mod releases;
+
+pub use releases::{ReleaseDocument, Releases, Resolved};
+
 /// What an ecosystem's registry can do. All methods are pure.
 pub trait Registry: Send + Sync {
     /// What a request asks for. Never guesses a version from a file name: a file is looked up in the [`Index`].
@@ -72,6 +76,11 @@ pub trait Registry: Send + Sync {
     /// Who is asking, answered to [`Ask::Whoami`].
     fn whoami(&self, name: &str) -> Reply {
         Reply::text(200, format!("{name}\n"))
+    }
+
+    /// What reads the documents of single releases, where a registry has such: see [`Releases`].
+    fn releases(&self) -> Option<&dyn Releases> {
+        None
     }
 
     /// The list of package names, answered to [`Ask::Names`].

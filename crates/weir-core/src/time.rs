@@ -48,6 +48,12 @@ impl Timestamp {
         Some(Self(zoned.timestamp().as_millisecond()))
     }
 
+    /// Reads HTTP's `Last-Modified`: `Thu, 01 Oct 2026 12:00:00 GMT` (RFC 9110 §5.6.7).
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(moment.as_millisecond()))
+    }
+
     /// The date in UTC, `2026-10-01`.
     pub fn date(self) -> String {
         let text = self.to_string();
@@ -143,6 +149,9 @@ mod tests {
 
     #[test]
     fn an_http_date_is_in_the_one_fixed_form() {
-        assert_eq!(Timestamp::parse("2026-10-01T12:00:00Z").unwrap().http_date(), "Thu, 01 Oct 2026 12:00:00 GMT");
+        let moment = Timestamp::parse("2026-10-01T12:00:00Z").unwrap();
+        assert_eq!(moment.http_date(), "Thu, 01 Oct 2026 12:00:00 GMT");
+        assert_eq!(Timestamp::parse_http("Thu, 01 Oct 2026 12:00:00 GMT"), Some(moment));
+        assert_eq!(Timestamp::parse_http("2026-10-01"), None);
     }
 }
