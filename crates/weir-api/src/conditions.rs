@@ -40,6 +40,7 @@ struct Readiness {
 #[derive(Serialize)]
 struct Trouble {
     ecosystem: &'static str,
+    upstream: String,
     problem: String,
 }
 
@@ -80,7 +81,11 @@ impl Conditions {
             upstreams: gateway
                 .trouble()
                 .into_iter()
-                .map(|(ecosystem, problem)| Trouble { ecosystem, problem })
+                .map(|(member, problem)| Trouble {
+                    ecosystem: member.ecosystem,
+                    upstream: member.name.to_string(),
+                    problem,
+                })
                 .collect(),
             feeds: self.feeds.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),
         };

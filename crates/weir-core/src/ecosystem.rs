@@ -35,6 +35,8 @@ pub struct Ecosystem {
 /// The public registry of an ecosystem.
 #[derive(Clone, Copy, Debug)]
 pub struct DefaultUpstream {
+    /// What it is called among the upstreams of its ecosystem: `pypi`. Lower case, `[a-z][a-z0-9-]*`.
+    pub name: &'static str,
     /// Base address, as in `[upstream.pypi] url = "…"`.
     pub url: &'static str,
     /// Further hosts that its index may name for files (`host` or `host:port`).

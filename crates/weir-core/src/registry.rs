@@ -22,6 +22,13 @@ pub trait Registry: Send + Sync {
     /// The upstream documents that answer for a package, the package's own first.
     fn documents(&self, package: &PackageName) -> Vec<Wanted>;
 
+    /// The upstream that a package's name itself names, as a conda channel does: then that one alone answers for it. `None`
+    /// where names say nothing of upstreams.
+    fn member<'a>(&self, package: &'a PackageName) -> Option<&'a str> {
+        let _ = package;
+        None
+    }
+
     /// Brings a configured upstream address into the form that [`Wanted::path`] is appended to; it ends in `/`.
     fn upstream_base(&self, url: &str) -> String {
         if url.ends_with('/') { url.to_owned() } else { format!("{url}/") }

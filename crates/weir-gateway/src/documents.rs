@@ -4,18 +4,18 @@
 //! silent, the kept one is used. Every document that differs from the one before is kept by digest, compressed, with the
 //! interval in which it was current, so that a past day can be served and judged again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 use weir_blob::Blobs;
 use weir_core::registry::{InvalidDocument, Wanted};
-use weir_core::{Clock, Digest, Ecosystem, Timestamp};
+use weir_core::{Clock, Digest, Timestamp};
 use weir_store::{NewDocument, Store};
-use weir_upstream::{Fetched, Flights, Upstream, UpstreamError, Validators};
+use weir_upstream::{Fetched, Flights, UpstreamError, Validators};
 
 use crate::cache::Lru;
+use crate::members::{Member, MemberId, Nobody};
 use crate::metrics::{Metrics, Write};
 use crate::trouble::{Part, Trouble};
 
@@ -48,6 +48,8 @@ impl Default for Lifetimes {
 /// A document as Weir holds it.
 #[derive(Clone, Debug)]
 pub struct Held {
+    /// The upstream that it is of.
+    pub member: Arc<Member>,
     /// Digest of the bytes as kept (compressed): the document's identity.
     pub digest: Digest,
     /// Its path relative to the upstream base.
@@ -95,9 +97,9 @@ pub enum DocumentError {
     /// Weir's own storage failed.
     #[error("{0}")]
     Storage(String),
-    /// No upstream is configured for this ecosystem.
-    #[error("no upstream is configured for {0}; set [upstream.{0}] url in weir.toml")]
-    NoUpstream(&'static str),
+    /// No upstream answers for it.
+    #[error(transparent)]
+    Nobody(#[from] Nobody),
 }
 
 impl DocumentError {
@@ -116,7 +118,7 @@ struct Arrived {
     body: Bytes,
 }
 
-type Key = (&'static str, String);
+type Key = (MemberId, String);
 type Answer = Result<Arc<Held>, DocumentError>;
 
 /// An answer and the time in which it is taken for current.
@@ -129,7 +131,6 @@ struct Kept {
 
 /// The documents of all upstreams.
 pub struct Documents {
-    upstreams: HashMap<&'static str, Arc<Upstream>>,
     store: Store,
     blobs: Arc<Blobs>,
     clock: Arc<dyn Clock>,
@@ -144,9 +145,8 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Documents of `upstreams`, by ecosystem id. `memory` is the budget for decoded bodies, in bytes.
+    /// No documents in memory yet. `memory` is the budget for decoded bodies, in bytes.
     pub fn new(
-        upstreams: HashMap<&'static str, Arc<Upstream>>,
         store: Store,
         blobs: Arc<Blobs>,
         clock: Arc<dyn Clock>,
@@ -155,7 +155,6 @@ impl Documents {
         memory: usize,
     ) -> Self {
         Self {
-            upstreams,
             store,
             blobs,
             clock,
@@ -169,25 +168,20 @@ impl Documents {
         }
     }
 
-    /// The upstream of `ecosystem`.
-    pub fn upstream(&self, ecosystem: &'static Ecosystem) -> Result<&Arc<Upstream>, DocumentError> {
-        self.upstreams.get(ecosystem.id).ok_or(DocumentError::NoUpstream(ecosystem.id))
-    }
-
     /// Which upstreams did not do their work when last asked.
     pub const fn trouble(&self) -> &Arc<Trouble> {
         &self.trouble
     }
 
-    /// True if an ecosystem's upstream did not answer when last asked, or there is none.
-    pub fn is_in_trouble(&self, ecosystem: &'static Ecosystem) -> bool {
-        self.trouble.has(ecosystem.id) || self.upstream(ecosystem).is_ok_and(|it| it.trouble().is_some())
+    /// True if an upstream did not answer when last asked.
+    pub fn is_in_trouble(&self, member: &Member) -> bool {
+        self.trouble.has(&member.id()) || member.upstream.trouble().is_some()
     }
 
     /// The current document, asked for again if the kept one is older than its lifetime. Where upstream is slow, what is
     /// kept is served meanwhile, and says so.
-    pub async fn current(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
-        let key = (ecosystem.id, wanted.path.clone());
+    pub async fn current(self: &Arc<Self>, member: &Arc<Member>, wanted: &Wanted) -> Answer {
+        let key = (member.id(), wanted.path.clone());
         let now = self.clock.now();
         // A clock that went back makes nothing current for longer.
         if let Some(kept) = self.held.get(&key)
@@ -197,14 +191,14 @@ impl Documents {
             return kept.answer;
         }
         let lifetime = if wanted.shared { self.lifetimes.shared } else { self.lifetimes.package };
-        self.patiently(ecosystem, wanted, now, lifetime).await
+        self.patiently(member, wanted, now, lifetime).await
     }
 
     /// Asks upstream again for a document that does not know what someone asks for, once for all who wait, unless upstream
     /// was asked within [`UNKNOWN_STANDS`], whatever came of it. What is current afterwards, [`Documents::current`] tells.
-    pub async fn confirm(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted) {
+    pub async fn confirm(self: &Arc<Self>, member: &Arc<Member>, wanted: &Wanted) {
         let now = self.clock.now();
-        let key = (ecosystem.id, wanted.path.clone());
+        let key = (member.id(), wanted.path.clone());
         // A flight that is joined may have begun for someone to whom an older confirmation was good enough; the next has not.
         for _ in 0..2 {
             let kept = self.held.get(&key);
@@ -212,69 +206,64 @@ impl Documents {
                 return;
             }
             // Trouble is remembered like any other answer.
-            drop(self.patiently(ecosystem, wanted, now, UNKNOWN_STANDS).await);
+            drop(self.patiently(member, wanted, now, UNKNOWN_STANDS).await);
         }
     }
 
     /// A document that upstream has confirmed within `lifetime`, or what is kept if that takes too long.
     async fn patiently(
         self: &Arc<Self>,
-        ecosystem: &'static Ecosystem,
+        member: &Arc<Member>,
         wanted: &Wanted,
         now: Timestamp,
         lifetime: i64,
     ) -> Answer {
         let patience = std::time::Duration::from_millis(u64::try_from(self.lifetimes.patience).unwrap_or_default());
-        match tokio::time::timeout(patience, self.renewed(ecosystem, wanted, lifetime)).await {
+        match tokio::time::timeout(patience, self.renewed(member, wanted, lifetime)).await {
             Ok(answer) => answer,
-            Err(_) => match self.kept(ecosystem, wanted).await {
+            Err(_) => match self.kept(member, wanted).await {
                 Ok(held) => {
                     let reason = format!("upstream has not answered within {} ms", self.lifetimes.patience);
                     self.metrics.stale.inc();
                     let answer = Ok(Arc::new(Held { stale: Some(reason), ..(*held).clone() }));
-                    self.keep(ecosystem, wanted, answer.clone(), now, self.lifetimes.negative);
+                    self.keep(member, wanted, answer.clone(), now, self.lifetimes.negative);
                     answer
                 }
-                Err(_) => self.renewed(ecosystem, wanted, lifetime).await,
+                Err(_) => self.renewed(member, wanted, lifetime).await,
             },
         }
     }
 
     /// What [`Documents::renew`] gives, run once for all who wait for it.
-    async fn renewed(self: &Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted, lifetime: i64) -> Answer {
-        let key = (ecosystem.id, wanted.path.clone());
-        let (this, wanted) = (Arc::clone(self), wanted.clone());
-        let renewed = self.flights.run(key, || async move { this.renew(ecosystem, &wanted, lifetime).await }).await;
+    async fn renewed(self: &Arc<Self>, member: &Arc<Member>, wanted: &Wanted, lifetime: i64) -> Answer {
+        let key = (member.id(), wanted.path.clone());
+        let (this, of, wanted) = (Arc::clone(self), Arc::clone(member), wanted.clone());
+        let renewed = self.flights.run(key, || async move { this.renew(&of, &wanted, lifetime).await }).await;
         renewed.map_err(DocumentError::storage)?
     }
 
     /// The version of a document that was current before `held`, to be served because that cannot be read.
-    pub async fn before(
-        &self,
-        ecosystem: &'static Ecosystem,
-        held: &Held,
-        reason: &str,
-    ) -> Result<Option<Arc<Held>>, DocumentError> {
-        let upstream = self.upstream(ecosystem)?;
+    pub async fn before(&self, held: &Held, reason: &str) -> Result<Option<Arc<Held>>, DocumentError> {
+        let upstream = &held.member.upstream;
         let before = held.seen_from.plus_millis(-1);
         let row = self.store.document_at(upstream.base(), &held.path, before).await.map_err(DocumentError::storage)?;
         Ok(row.map(|row| {
             self.metrics.stale.inc();
-            Arc::new(Held { stale: Some(reason.to_owned()), ..Held::from(row) })
+            Arc::new(Held { stale: Some(reason.to_owned()), ..Held::new(&held.member, row) })
         }))
     }
 
     /// The kept document without asking upstream, for working offline.
-    pub async fn kept(&self, ecosystem: &'static Ecosystem, wanted: &Wanted) -> Answer {
-        let upstream = self.upstream(ecosystem)?;
+    pub async fn kept(&self, member: &Arc<Member>, wanted: &Wanted) -> Answer {
+        let upstream = &member.upstream;
         let row = self.store.current_document(upstream.base(), &wanted.path).await.map_err(DocumentError::storage)?;
-        row.map(|row| Arc::new(Held::from(row)))
+        row.map(|row| Arc::new(Held::new(member, row)))
             .ok_or_else(|| DocumentError::Absent { upstream: upstream.base().to_owned(), path: wanted.path.clone() })
     }
 
-    async fn renew(self: Arc<Self>, ecosystem: &'static Ecosystem, wanted: &Wanted, within: i64) -> Answer {
+    async fn renew(self: Arc<Self>, member: &Arc<Member>, wanted: &Wanted, within: i64) -> Answer {
         let now = self.clock.now();
-        let kept = match self.kept(ecosystem, wanted).await {
+        let kept = match self.kept(member, wanted).await {
             Ok(held) => Some(held),
             Err(DocumentError::Absent { .. }) => None,
             Err(error) => return Err(error),
@@ -285,11 +274,11 @@ impl Documents {
             && now < held.checked_at.plus_millis(lifetime.min(within))
             && held.checked_at <= now
         {
-            self.keep(ecosystem, wanted, Ok(Arc::clone(held)), held.checked_at, lifetime);
+            self.keep(member, wanted, Ok(Arc::clone(held)), held.checked_at, lifetime);
             return Ok(Arc::clone(held));
         }
-        let (answer, good_for) = self.ask(ecosystem, wanted, kept, now, lifetime).await;
-        self.keep(ecosystem, wanted, answer.clone(), now, good_for);
+        let (answer, good_for) = self.ask(member, wanted, kept, now, lifetime).await;
+        self.keep(member, wanted, answer.clone(), now, good_for);
         answer
     }
 
@@ -308,22 +297,19 @@ impl Documents {
 
     async fn ask(
         &self,
-        ecosystem: &'static Ecosystem,
+        member: &Arc<Member>,
         wanted: &Wanted,
         kept: Option<Arc<Held>>,
         now: Timestamp,
         lifetime: i64,
     ) -> (Answer, i64) {
-        let upstream = match self.upstream(ecosystem) {
-            Ok(upstream) => upstream,
-            Err(error) => return (Err(error), self.lifetimes.negative),
-        };
+        let upstream = &member.upstream;
         let validators = kept.as_ref().map_or_else(Validators::default, |held| Validators {
             etag: held.etag.clone(),
             last_modified: held.last_modified.clone(),
         });
         let fetched = upstream.document(&wanted.path, wanted.accept, &validators).await;
-        self.count(ecosystem, &fetched);
+        self.count(member, &fetched);
         match (fetched, kept) {
             (Ok(Fetched::NotModified), Some(held)) => {
                 let (etag, last_modified) = (held.etag.as_deref(), held.last_modified.as_deref());
@@ -346,7 +332,7 @@ impl Documents {
             }
             (Ok(Fetched::Document { url, content_type, etag, last_modified, body }), kept) => {
                 let document = Arrived { url, content_type, etag, last_modified, body };
-                match (self.store_document(upstream.base(), &wanted.path, document, now).await, kept) {
+                match (self.store_document(member, &wanted.path, document, now).await, kept) {
                     (Ok(held), _) => (Ok(held), lifetime),
                     // A full disk is no reason to stop serving what is there.
                     (Err(error), Some(held)) => {
@@ -368,7 +354,7 @@ impl Documents {
                 (Err(error), self.lifetimes.negative)
             }
             (Err(error), Some(held)) => {
-                tracing::warn!(ecosystem = ecosystem.id, document = wanted.path, error = %error,
+                tracing::warn!(ecosystem = member.ecosystem.id, upstream = %member.name, document = wanted.path, error = %error,
                     checked_at = %held.checked_at, "upstream does not answer; serving what is kept");
                 self.metrics.stale.inc();
                 (Ok(Arc::new(Held { stale: Some(error.to_string()), ..(*held).clone() })), self.lifetimes.negative)
@@ -393,7 +379,7 @@ impl Documents {
         Ok(deleted)
     }
 
-    async fn store_document(&self, base: &str, path: &str, document: Arrived, now: Timestamp) -> Answer {
+    async fn store_document(&self, member: &Arc<Member>, path: &str, document: Arrived, now: Timestamp) -> Answer {
         let body = document.body.clone();
         let compressed = tokio::task::spawn_blocking(move || zstd::bulk::compress(&body, 3))
             .await
@@ -403,7 +389,7 @@ impl Documents {
         let _storing = self.storing.read().await;
         let digest = self.blobs.put(Bytes::from(compressed)).await.map_err(DocumentError::storage)?;
         let new = NewDocument {
-            upstream: base.to_owned(),
+            upstream: member.upstream.base().to_owned(),
             path: path.to_owned(),
             digest,
             content_type: document.content_type,
@@ -416,25 +402,25 @@ impl Documents {
         let recorded = self.store.record_document(&new, now).await.map_err(DocumentError::storage)?;
         self.metrics.wrote(Write::Document, began.elapsed());
         self.bodies.insert(digest, document.body.clone(), document.body.len());
-        Ok(Arc::new(Held::from(recorded.row)))
+        Ok(Arc::new(Held::new(member, recorded.row)))
     }
 
-    fn keep(&self, ecosystem: &'static Ecosystem, wanted: &Wanted, answer: Answer, from: Timestamp, good_for: i64) {
+    fn keep(&self, member: &Arc<Member>, wanted: &Wanted, answer: Answer, from: Timestamp, good_for: i64) {
         let kept = Kept { answer, from, until: from.plus_millis(good_for) };
-        self.held.insert((ecosystem.id, wanted.path.clone()), kept, 1024 + wanted.path.len() * 3);
+        self.held.insert((member.id(), wanted.path.clone()), kept, 1024 + wanted.path.len() * 3);
     }
 
-    fn count(&self, ecosystem: &'static Ecosystem, fetched: &Result<Fetched, UpstreamError>) {
+    fn count(&self, member: &Member, fetched: &Result<Fetched, UpstreamError>) {
         let outcome = match fetched {
             Ok(Fetched::Document { .. }) => "changed",
             Ok(Fetched::NotModified) => "unchanged",
             Ok(Fetched::Absent { .. }) => "absent",
             Err(_) => "error",
         };
-        self.metrics.upstream_asked(ecosystem.id, outcome, self.clock.now());
+        self.metrics.upstream_asked(member.id(), outcome, self.clock.now());
         match fetched {
-            Err(error) => self.trouble.note(ecosystem.id, Part::Index, error.to_string()),
-            Ok(_) => self.trouble.over(ecosystem.id, Part::Index),
+            Err(error) => self.trouble.note(member.id(), Part::Index, error.to_string()),
+            Ok(_) => self.trouble.over(member.id(), Part::Index),
         }
     }
 
@@ -466,15 +452,15 @@ impl Documents {
     /// A document that never changes under its address, verified where a digest is stated. At most `limit` bytes.
     pub async fn immutable(
         self: &Arc<Self>,
-        ecosystem: &'static Ecosystem,
+        member: &Arc<Member>,
         url: &str,
         stated: Option<Digest>,
         limit: u64,
         online: bool,
     ) -> Result<Bytes, DocumentError> {
-        let upstream = Arc::clone(self.upstream(ecosystem)?);
+        let upstream = &member.upstream;
         if let Some(row) = self.store.current_document(upstream.base(), url).await.map_err(DocumentError::storage)? {
-            let body = self.body(&Held::from(row)).await?;
+            let body = self.body(&Held::new(member, row)).await?;
             // Some registries make such documents anew, and state the new digest.
             if stated.is_none_or(|stated| Digest::of(&body) == stated) {
                 return Ok(body);
@@ -483,13 +469,14 @@ impl Documents {
         if !online {
             return Err(DocumentError::Absent { upstream: upstream.base().to_owned(), path: url.to_owned() });
         }
-        let (this, address) = (Arc::clone(self), url.to_owned());
-        let fetch = || async move { this.fetch(&upstream, &address, stated, limit).await };
-        let held = self.flights.run((ecosystem.id, url.to_owned()), fetch).await.map_err(DocumentError::storage)??;
+        let (this, of, address) = (Arc::clone(self), Arc::clone(member), url.to_owned());
+        let fetch = || async move { this.fetch(&of, &address, stated, limit).await };
+        let held = self.flights.run((member.id(), url.to_owned()), fetch).await.map_err(DocumentError::storage)??;
         self.body(&held).await
     }
 
-    async fn fetch(&self, upstream: &Upstream, url: &str, stated: Option<Digest>, limit: u64) -> Answer {
+    async fn fetch(&self, member: &Arc<Member>, url: &str, stated: Option<Digest>, limit: u64) -> Answer {
+        let upstream = &member.upstream;
         let failed = |error: UpstreamError| match error.is_absent() {
             true => DocumentError::Absent { upstream: upstream.base().to_owned(), path: url.to_owned() },
             false => DocumentError::Upstream(error),
@@ -507,7 +494,7 @@ impl Documents {
         }
         let fetched =
             Arrived { url: url.to_owned(), content_type: String::new(), etag: None, last_modified: None, body };
-        self.store_document(upstream.base(), url, fetched, self.clock.now()).await
+        self.store_document(member, url, fetched, self.clock.now()).await
     }
 
     /// Forgets that something was absent or unreachable, so that the next request asks again.
@@ -521,9 +508,10 @@ impl Documents {
     }
 }
 
-impl From<weir_store::DocumentRow> for Held {
-    fn from(row: weir_store::DocumentRow) -> Self {
+impl Held {
+    fn new(member: &Arc<Member>, row: weir_store::DocumentRow) -> Self {
         Self {
+            member: Arc::clone(member),
             digest: row.digest,
             path: row.path,
             seen_from: row.seen_from,

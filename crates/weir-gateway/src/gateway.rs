@@ -1,6 +1,5 @@
 //! What the gate holds, and how a request passes through it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -13,7 +12,7 @@ use weir_core::{Clock, Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Decision, Policy};
 use weir_store::{RequestRow, Store};
-use weir_upstream::{Flights, Upstream};
+use weir_upstream::Flights;
 
 use crate::account::{Account, Books};
 use crate::cache::Lru;
@@ -21,6 +20,7 @@ use crate::documents::{DocumentError, Documents, Lifetimes};
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
 use crate::learnt::Learnt;
+use crate::members::{MemberId, Members};
 use crate::metrics::Metrics;
 use crate::phases::Phases;
 use crate::requests::RequestLog;
@@ -80,8 +80,8 @@ impl Default for Settings {
 pub struct Parts {
     /// The ecosystems it serves.
     pub ecosystems: Ecosystems,
-    /// Their upstreams, by ecosystem id.
-    pub upstreams: HashMap<&'static str, Arc<Upstream>>,
+    /// Their upstreams.
+    pub members: Members,
     /// The store.
     pub store: Store,
     /// The blobs.
@@ -178,6 +178,7 @@ pub struct Gateway {
     policy: ArcSwap<Policy>,
     advisories: ArcSwap<Advisories>,
     well_known: ArcSwap<Lists>,
+    members: Members,
     documents: Arc<Documents>,
     transfers: Arc<Transfers>,
     stock: Arc<Stock>,
@@ -217,7 +218,6 @@ impl Gateway {
         let settings = parts.settings;
         let learnt = Arc::new(Learnt::default());
         let documents = Arc::new(Documents::new(
-            parts.upstreams,
             parts.store.clone(),
             Arc::clone(&parts.blobs),
             Arc::clone(&parts.clock),
@@ -231,6 +231,7 @@ impl Gateway {
             clock: Arc::clone(&parts.clock),
             metrics: Arc::clone(&metrics),
             documents: Arc::clone(&documents),
+            members: parts.members.clone(),
             ecosystems: parts.ecosystems,
         };
         let stock = Stock::new(means.clone(), settings.cache_limit, settings.online);
@@ -249,6 +250,7 @@ impl Gateway {
             policy: ArcSwap::new(parts.policy),
             advisories: ArcSwap::new(parts.advisories),
             well_known: ArcSwap::default(),
+            members: parts.members,
             documents,
             transfers,
             stock,
@@ -294,7 +296,7 @@ impl Gateway {
     }
 
     /// Which upstreams did not answer when last asked.
-    pub fn trouble(&self) -> Vec<(&'static str, String)> {
+    pub fn trouble(&self) -> Vec<(MemberId, String)> {
         self.documents.trouble().list()
     }
 

@@ -12,6 +12,7 @@ use weir_store::{ArtifactRow, FirstSeen, SeenArtifact, SeenRelease};
 
 use crate::departed::EVERY_VERSION;
 use crate::documents::{DocumentError, Held};
+use crate::members::{Member, Nobody};
 
 /// A package as Weir knows it at one moment: upstream's documents, what they say, and all facts about it.
 #[derive(Debug)]
@@ -66,6 +67,12 @@ impl Known {
     fn name(&self, (release, artifact): (u32, u32)) -> &str {
         let release = self.index.releases.get(release as usize);
         release.and_then(|release| release.artifacts.get(artifact as usize)).map_or("", |artifact| &artifact.file)
+    }
+
+    /// The upstream that it is from. Who has none of its documents has nothing to ask for.
+    pub fn member(&self) -> Result<&Arc<Member>, DocumentError> {
+        let ecosystem = self.facts.ecosystem.id;
+        self.held.first().map(|held| &held.member).ok_or(DocumentError::Nobody(Nobody::None(ecosystem)))
     }
 
     /// A rough weight in memory, in bytes.

@@ -3,6 +3,7 @@
 //! | Module | Answers |
 //! |---|---|
 //! | [`gateway`] | what does the gate hold, and how does a request pass through it? |
+//! | [`members`] | which upstreams does an ecosystem have? |
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
 //! | [`known`] | what is known about a package, whatever the stage? |
 //! | [`departed`] | what does upstream no longer list, and why would it be refused? |
@@ -35,6 +36,7 @@ pub mod judged;
 pub mod known;
 pub mod learnt;
 pub mod line;
+pub mod members;
 pub mod metrics;
 pub mod phases;
 pub mod refusal;
@@ -48,3 +50,4 @@ pub mod view;
 
 pub use gateway::{Gateway, Parts, Principal, Settings};
 pub use judged::Stages;
+pub use members::{Member, MemberId, Members};

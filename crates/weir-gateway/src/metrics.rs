@@ -18,6 +18,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use weir_core::Timestamp;
 
+use crate::members::MemberId;
+
 mod process;
 
 use process::Process;
@@ -54,8 +56,19 @@ pub struct PhaseLabels {
 pub struct UpstreamLabels {
     /// Ecosystem.
     pub ecosystem: &'static str,
+    /// The upstream's name.
+    pub upstream: String,
     /// `changed`, `unchanged`, `absent`, `error`, `artifact`.
     pub outcome: &'static str,
+}
+
+/// Labels of what is told by upstream.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct MemberLabels {
+    /// Ecosystem.
+    pub ecosystem: &'static str,
+    /// The upstream's name, as configured.
+    pub upstream: String,
 }
 
 /// The label of what is told by kind of advisory data.
@@ -158,8 +171,8 @@ pub struct Metrics {
     denied: Family<ReasonLabels, Counter>,
     /// Questions to upstreams.
     pub upstream: Family<UpstreamLabels, Counter>,
-    upstream_up: Family<EcosystemLabels, Gauge>,
-    upstream_answered: Family<EcosystemLabels, Gauge<f64, AtomicU64>>,
+    upstream_up: Family<MemberLabels, Gauge>,
+    upstream_answered: Family<MemberLabels, Gauge<f64, AtomicU64>>,
     /// Documents served although upstream did not answer.
     pub stale: Counter,
     /// Security events: bytes that changed under old coordinates or that contradict the index.
@@ -294,11 +307,11 @@ impl Metrics {
             "Bytes of bodies sent", self.sent.clone());
         to.add("counter", "requests_denied", None, "reason",
             "Requests answered 401: without a token where one is needed, or with one that is not valid", self.denied.clone());
-        to.add("counter", "upstream_requests", None, "ecosystem, outcome",
+        to.add("counter", "upstream_requests", None, "ecosystem, upstream, outcome",
             "Questions to upstreams", self.upstream.clone());
-        to.add("gauge", "upstream_up", None, "ecosystem",
+        to.add("gauge", "upstream_up", None, "ecosystem, upstream",
             "1 if the upstream answered when last asked, 0 if not; absent until it is asked", self.upstream_up.clone());
-        to.add("gauge", "upstream_last_answer_timestamp", seconds(), "ecosystem",
+        to.add("gauge", "upstream_last_answer_timestamp", seconds(), "ecosystem, upstream",
             "When the upstream last answered a question for a document, as a Unix time", self.upstream_answered.clone());
         to.add("counter", "stale_documents", None, "",
             "Documents served as they were kept, because upstream did not answer", self.stale.clone());
@@ -345,14 +358,24 @@ impl Metrics {
     }
 
     /// Notes an answer of an upstream to a question for a document, or that there was none.
-    pub fn upstream_asked(&self, ecosystem: &'static str, outcome: &'static str, at: Timestamp) {
-        self.upstream.get_or_create(&UpstreamLabels { ecosystem, outcome }).inc();
-        let labels = EcosystemLabels { ecosystem };
+    pub fn upstream_asked(&self, member: MemberId, outcome: &'static str, at: Timestamp) {
+        self.count_upstream(&member, outcome);
+        let labels = MemberLabels { ecosystem: member.ecosystem, upstream: member.name.to_string() };
         let answered = outcome != "error";
         self.upstream_up.get_or_create(&labels).set(answered.into());
         if answered {
             self.upstream_answered.get_or_create(&labels).set(seconds(at));
         }
+    }
+
+    /// Notes a question to an upstream for an artifact.
+    pub fn artifact_asked(&self, member: MemberId) {
+        self.count_upstream(&member, "artifact");
+    }
+
+    fn count_upstream(&self, member: &MemberId, outcome: &'static str) {
+        let labels = UpstreamLabels { ecosystem: member.ecosystem, upstream: member.name.to_string(), outcome };
+        self.upstream.get_or_create(&labels).inc();
     }
 
     /// Notes a request that was answered 401, and why.
@@ -450,10 +473,14 @@ mod tests {
     #[test]
     fn an_upstream_that_falls_silent_is_down_and_keeps_the_time_of_its_last_answer() {
         let metrics = Metrics::default();
-        metrics.upstream_asked("x", "changed", Timestamp::from_millis(5_000));
-        metrics.upstream_asked("x", "error", Timestamp::from_millis(9_000));
+        let member = MemberId { ecosystem: "x", name: "y".into() };
+        metrics.upstream_asked(member.clone(), "changed", Timestamp::from_millis(5_000));
+        metrics.upstream_asked(member, "error", Timestamp::from_millis(9_000));
         let text = metrics.render();
-        assert!(text.contains("weir_upstream_up{ecosystem=\"x\"} 0"), "{text}");
-        assert!(text.contains("weir_upstream_last_answer_timestamp_seconds{ecosystem=\"x\"} 5.0"), "{text}");
+        assert!(text.contains("weir_upstream_up{ecosystem=\"x\",upstream=\"y\"} 0"), "{text}");
+        assert!(
+            text.contains("weir_upstream_last_answer_timestamp_seconds{ecosystem=\"x\",upstream=\"y\"} 5.0"),
+            "{text}"
+        );
     }
 }

@@ -19,6 +19,7 @@ use weir_store::{BlobName, CachedBlob, Store};
 
 use crate::documents::{DocumentError, Documents};
 use crate::known;
+use crate::members::Members;
 use crate::metrics::Metrics;
 
 mod pins;
@@ -48,6 +49,8 @@ pub struct Means {
     pub metrics: Arc<Metrics>,
     /// What upstreams say.
     pub documents: Arc<Documents>,
+    /// Whom it comes from.
+    pub members: Members,
     /// The ecosystems.
     pub ecosystems: Ecosystems,
 }
@@ -368,13 +371,14 @@ impl Stock {
     async fn listing(&self, ecosystem: &str, package: &str) -> Listing {
         let documents = &self.means.documents;
         let Some(ecosystem) = self.means.ecosystems.by_id(ecosystem) else { return Listing::Trouble };
-        if documents.is_in_trouble(ecosystem) {
+        let package = PackageName::from_normalized(package);
+        let Ok(member) = self.means.members.answering(ecosystem, &package) else { return Listing::Trouble };
+        if documents.is_in_trouble(member) {
             return Listing::Trouble;
         }
-        let package = PackageName::from_normalized(package);
         let (mut held, mut bodies) = (Vec::new(), Vec::new());
         for wanted in ecosystem.registry.documents(&package) {
-            match documents.kept(ecosystem, &wanted).await {
+            match documents.kept(member, &wanted).await {
                 Ok(kept) => held.push(kept),
                 // Upstream has deleted it, as far as anyone knows.
                 Err(DocumentError::Absent { .. }) => return Listing::Files(HashMap::new()),

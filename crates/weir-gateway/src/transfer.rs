@@ -17,11 +17,12 @@ use weir_core::digest::{Hasher, StatedDigests};
 use weir_core::registry::{Artifact, Container, Expected};
 use weir_core::{Clock, Digest, Ecosystem, PackageName, Purl, Timestamp};
 use weir_store::{ArtifactRecorded, NewArtifact, NewFact, Store};
-use weir_upstream::{Upstream, UpstreamError};
+use weir_upstream::UpstreamError;
 
 use crate::cache::Lru;
 use crate::learnt::Learnt;
-use crate::metrics::{Metrics, UpstreamLabels, Write};
+use crate::members::Member;
+use crate::metrics::{Metrics, Write};
 use crate::phases::{Phase, Phases};
 use crate::stock::{Means, Pin, Stock};
 use crate::trouble::{Part, Trouble};
@@ -29,8 +30,8 @@ use crate::trouble::{Part, Trouble};
 /// What is fetched: enough to do it without the view it was asked through.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Its ecosystem.
-    pub ecosystem: &'static Ecosystem,
+    /// The upstream that it is from.
+    pub member: Arc<Member>,
     /// Its package.
     pub package: PackageName,
     /// Its release's version as the index spells it.
@@ -39,6 +40,12 @@ pub struct Order {
     pub artifact: Artifact,
     /// What the registry says of the release, kept at first sight.
     pub said: serde_json::Value,
+}
+
+impl Order {
+    fn ecosystem(&self) -> &'static Ecosystem {
+        self.member.ecosystem
+    }
 }
 
 /// How far a transfer is.
@@ -200,8 +207,8 @@ impl Transfers {
     }
 
     /// Joins the transfer of an artifact, or starts it.
-    pub fn join(self: &Arc<Self>, order: Order, upstream: &Arc<Upstream>) -> Result<Transfer, TransferError> {
-        let key = (order.ecosystem.id, order.package.clone(), order.artifact.file.clone());
+    pub fn join(self: &Arc<Self>, order: Order) -> Result<Transfer, TransferError> {
+        let key = (order.ecosystem().id, order.package.clone(), order.artifact.file.clone());
         let mut running = lock(&self.running);
         if let Some(transfer) = running.get(&key) {
             return Ok(transfer.clone());
@@ -216,12 +223,11 @@ impl Transfers {
         drop(running);
         let landing = Landing { running: Arc::clone(&self.running), key };
         let this = Arc::clone(self);
-        let upstream = Arc::clone(upstream);
         tokio::spawn(async move {
-            let end = this.run(&order, &upstream, spool, &sender).await;
-            this.note(order.ecosystem.id, &end);
+            let end = this.run(&order, spool, &sender).await;
+            this.note(&order.member, &end);
             if let Err(error) = &end {
-                tracing::warn!(ecosystem = order.ecosystem.id, package = %order.package, file = order.artifact.file,
+                tracing::warn!(ecosystem = order.ecosystem().id, upstream = %order.member.name, package = %order.package, file = order.artifact.file,
                     error = %error, "an artifact did not arrive");
             }
             // What was learnt is on record: who comes after this starts from there.
@@ -244,36 +250,34 @@ impl Transfers {
     }
 
     /// Tells whether the upstream's files can be had.
-    fn note(&self, ecosystem: &'static str, end: &Result<Landed, TransferError>) {
+    fn note(&self, member: &Member, end: &Result<Landed, TransferError>) {
         match end {
-            Ok(_) => self.trouble.over(ecosystem, Part::Artifacts),
+            Ok(_) => self.trouble.over(member.id(), Part::Artifacts),
             Err(TransferError::Upstream(error)) if error.is_absent() => {}
             Err(TransferError::Storage(_)) => {}
-            Err(error) => self.trouble.note(ecosystem, Part::Artifacts, error.to_string()),
+            Err(error) => self.trouble.note(member.id(), Part::Artifacts, error.to_string()),
         }
     }
 
     async fn run(
         &self,
         order: &Order,
-        upstream: &Upstream,
         mut spool: Spool,
         sender: &watch::Sender<Progress>,
     ) -> Result<Landed, TransferError> {
         let storage = |error: &dyn std::fmt::Display| TransferError::Storage(error.to_string());
-        let artifact = &order.artifact;
+        let (upstream, artifact) = (&order.member.upstream, &order.artifact);
         if let Some(landed) = self.landed(order).await? {
             return Ok(landed);
         }
-        let labels = UpstreamLabels { ecosystem: order.ecosystem.id, outcome: "artifact" };
-        self.metrics.upstream.get_or_create(&labels).inc();
+        self.metrics.artifact_asked(order.member.id());
         let mut download = upstream.open(&artifact.url).await.map_err(TransferError::Upstream)?;
         let total = download.length.or(artifact.size);
         sender.send_modify(|progress| {
             progress.started = true;
             progress.total = total;
         });
-        let zip = order.ecosystem.registry.inspection(&artifact.file).is_some_and(|i| i.container == Container::Zip);
+        let zip = order.ecosystem().registry.inspection(&artifact.file).is_some_and(|i| i.container == Container::Zip);
         let mut hold = total.map(|total| if zip { TailHold::zip(total) } else { TailHold::plain(total) });
         let mut hasher = Hasher::new(&artifact.digests);
         let mut arrived: u64 = 0;
@@ -329,7 +333,7 @@ impl Transfers {
         };
         let now = self.clock.now();
         let row = NewArtifact {
-            ecosystem: order.ecosystem.id.to_owned(),
+            ecosystem: order.ecosystem().id.to_owned(),
             package: order.package.as_str().to_owned(),
             version: order.version.clone(),
             file: artifact.file.clone(),
@@ -355,7 +359,7 @@ impl Transfers {
             self.metrics.integrity.inc();
         }
         room.filled();
-        self.learnt.add(order.ecosystem.id, &order.package);
+        self.learnt.add(order.ecosystem().id, &order.package);
         sender.send_modify(|progress| progress.storing = began.elapsed());
         Ok(Landed { digest: hashed.sha256, size: hashed.length, _pin: pin })
     }
@@ -363,7 +367,7 @@ impl Transfers {
     /// What was stored by a transfer that ended just before this one began.
     async fn landed(&self, order: &Order) -> Result<Option<Landed>, TransferError> {
         let storage = |error: &dyn std::fmt::Display| TransferError::Storage(error.to_string());
-        let (ecosystem, package) = (order.ecosystem.id, order.package.as_str());
+        let (ecosystem, package) = (order.ecosystem().id, order.package.as_str());
         let row =
             self.store.artifact(ecosystem, package, &order.artifact.file).await.map_err(|error| storage(&error))?;
         let Some(row) = row else { return Ok(None) };
@@ -376,7 +380,7 @@ impl Transfers {
     async fn mismatch(&self, order: &Order, problem: String) -> Result<Landed, TransferError> {
         self.metrics.integrity.inc();
         let artifact = &order.artifact;
-        let key = (order.ecosystem.id, order.package.clone(), artifact.file.clone());
+        let key = (order.ecosystem().id, order.package.clone(), artifact.file.clone());
         let weight = 512 + problem.len() + artifact.file.len() * 2;
         let promised = artifact.digests.clone();
         self.mismatched.insert(key, Mismatched { promised, problem: problem.clone(), from: self.clock.now() }, weight);
@@ -390,7 +394,7 @@ impl Transfers {
     }
 
     async fn inspect(&self, order: &Order, path: PathBuf) -> Result<weir_inspect::Inspected, TransferError> {
-        let (ecosystem, package, version) = (order.ecosystem, order.package.clone(), order.version.clone());
+        let (ecosystem, package, version) = (order.ecosystem(), order.package.clone(), order.version.clone());
         let file = order.artifact.file.clone();
         let inspected = tokio::task::spawn_blocking(move || {
             let mut bytes = std::fs::File::open(&path)?;
@@ -407,7 +411,7 @@ impl Transfers {
 }
 
 fn subject(order: &Order) -> String {
-    Purl::new(order.ecosystem, &order.package, Some(&order.version)).to_string()
+    Purl::new(order.ecosystem(), &order.package, Some(&order.version)).to_string()
 }
 
 fn fact(order: &Order, kind: &str, value: String, source: &str) -> NewFact {

@@ -1,6 +1,5 @@
 //! How the parts become a gate.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use weir_core::Clock;
 use weir_core::time::SystemClock;
 use weir_feeds::{Feeds, SyncConfig};
 use weir_gateway::line::Format;
-use weir_gateway::{Gateway, Parts, Settings};
+use weir_gateway::{Gateway, Member, Parts, Settings};
 use weir_policy::Policy;
 use weir_store::{Location, Store};
 use weir_upstream::Upstream;
@@ -102,11 +101,11 @@ impl Opened {
         public_url: String,
         online: bool,
     ) -> anyhow::Result<Arc<Gateway>> {
-        let mut upstreams = HashMap::new();
+        let mut members = Vec::new();
         for ecosystem in ecosystems::ALL.iter() {
             let upstream = Upstream::new(&config::upstream(&self.config, ecosystem)?)
                 .with_context(|| format!("[upstream.{}] cannot be used", ecosystem.id))?;
-            upstreams.insert(ecosystem.id, Arc::new(upstream));
+            members.push(Member::new(ecosystem, ecosystem.upstream.name, Arc::new(upstream)));
         }
         let settings = Settings {
             public_url,
@@ -118,7 +117,7 @@ impl Opened {
         };
         let gateway = Gateway::new(Parts {
             ecosystems: ecosystems::ALL,
-            upstreams,
+            members: members.into_iter().collect(),
             store: self.store.clone(),
             blobs,
             clock: Arc::clone(&self.clock),

@@ -28,7 +28,11 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     names: &name::Crates,
     versions: &version::Semver,
     registry: &SparseRegistry,
-    upstream: DefaultUpstream { url: "https://index.crates.io/", hosts: &["static.crates.io", "crates.io"] },
+    upstream: DefaultUpstream {
+        name: "cargo",
+        url: "https://index.crates.io/",
+        hosts: &["static.crates.io", "crates.io"],
+    },
 };
 
 /// A registry with a sparse index.

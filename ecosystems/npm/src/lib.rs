@@ -29,7 +29,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     names: &name::Npm,
     versions: &version::Npm,
     registry: &registry::Npm,
-    upstream: DefaultUpstream { url: "https://registry.npmjs.org/", hosts: &[] },
+    upstream: DefaultUpstream { name: "npm", url: "https://registry.npmjs.org/", hosts: &[] },
 };
 
 const TITLE: &str = "npm";

@@ -23,5 +23,5 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     names: &name::PypiNames,
     versions: &version::PypiVersions,
     registry: &protocol::PypiRegistry,
-    upstream: DefaultUpstream { url: "https://pypi.org/simple/", hosts: &["files.pythonhosted.org"] },
+    upstream: DefaultUpstream { name: "pypi", url: "https://pypi.org/simple/", hosts: &["files.pythonhosted.org"] },
 };

@@ -1,6 +1,5 @@
 //! An application around a gate with a fake PyPI and npm.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use weir_api::token::Token;
 use weir_api::{Access, App, Conditions};
 use weir_blob::Blobs;
 use weir_core::{Clock, Ecosystems, Timestamp};
-use weir_gateway::{Gateway, Parts, Settings};
+use weir_gateway::{Gateway, Member, Parts, Settings};
 use weir_policy::Policy;
 use weir_store::{Scope, Store};
 use weir_testing::{FakeUpstream, FixedClock};
@@ -69,12 +68,13 @@ impl TestApp {
         let fake = FakeUpstream::start().await;
         let clock = Arc::new(FixedClock::new(Timestamp::parse(NOW).unwrap()));
         let directory = tempfile::tempdir().unwrap();
-        let mut upstreams = HashMap::new();
+        let mut members = Vec::new();
         for (id, url) in [("pypi", fake.pypi().url()), ("npm", fake.npm().url())] {
             let mut config = UpstreamConfig { url, ..UpstreamConfig::default() };
             config.limits.retries = 0;
             config.limits.down_for = Duration::from_millis(1);
-            upstreams.insert(id, Arc::new(Upstream::new(&config).unwrap()));
+            let ecosystem = ECOSYSTEMS.by_id(id).unwrap();
+            members.push(Member::new(ecosystem, id, Arc::new(Upstream::new(&config).unwrap())));
         }
         let mut builder = Builder::new(ECOSYSTEMS);
         for record in records {
@@ -86,7 +86,7 @@ impl TestApp {
         let store = Store::sqlite(&directory.path().join("weir.sqlite")).await.unwrap();
         let gateway = Gateway::new(Parts {
             ecosystems: ECOSYSTEMS,
-            upstreams,
+            members: members.into_iter().collect(),
             store: store.clone(),
             blobs: Arc::new(Blobs::local(&directory.path().join("blobs")).unwrap()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

@@ -12,6 +12,7 @@ use super::{Call, Failure, Gateway, Principal, truncated};
 use crate::account::Account;
 use crate::documents::DocumentError;
 use crate::judged::Stages;
+use crate::members::Nobody;
 use crate::phases::Phase;
 use crate::transfer::TransferError;
 use crate::{refusal, respond};
@@ -134,7 +135,11 @@ impl Gateway {
             }
             Failure::NotFound(_)
             | Failure::NoStage(_)
-            | Failure::Document(DocumentError::Absent { .. } | DocumentError::NotKept { .. }) => (404, "not found"),
+            | Failure::Document(
+                DocumentError::Absent { .. }
+                | DocumentError::NotKept { .. }
+                | DocumentError::Nobody(Nobody::Unknown { .. }),
+            ) => (404, "not found"),
             Failure::Transfer(TransferError::Upstream(error)) if error.is_absent() => (404, "not found"),
             Failure::BadRequest(_) => (400, "bad request"),
             Failure::MethodNotAllowed(_) => (405, "method not allowed"),
@@ -162,7 +167,11 @@ impl Failure {
             Self::Refused(_) | Self::Forbidden(_) => "refused",
             Self::NotFound(_)
             | Self::NoStage(_)
-            | Self::Document(DocumentError::Absent { .. } | DocumentError::NotKept { .. }) => "absent",
+            | Self::Document(
+                DocumentError::Absent { .. }
+                | DocumentError::NotKept { .. }
+                | DocumentError::Nobody(Nobody::Unknown { .. }),
+            ) => "absent",
             Self::Transfer(TransferError::Upstream(error)) if error.is_absent() => "absent",
             Self::BadRequest(_)
             | Self::MethodNotAllowed(_)

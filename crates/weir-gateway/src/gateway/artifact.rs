@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use weir_core::registry::{Artifact, Part, Which};
-use weir_core::{Digest, Ecosystem, PackageName, Purl};
+use weir_core::{Digest, PackageName, Purl};
 use weir_policy::{Decision, Outcome};
 use weir_store::NewFact;
 
@@ -14,6 +14,7 @@ use super::follow::Follower;
 use super::{Call, Failure, Gateway, find, truncated};
 use crate::account::Late;
 use crate::admission::{Admitted, Leading};
+use crate::members::Member;
 use crate::phases::Phase;
 use crate::respond::{self, Asked};
 use crate::served;
@@ -245,11 +246,11 @@ impl Gateway {
         let documents = crate::known::documents(&view.known.held, &bodies);
         let said = call.ecosystem.registry.said(&documents, &view.known.index, &version);
         let package = view.known.facts.package.clone();
-        let order = Order { ecosystem: call.ecosystem, package, version, artifact: artifact.clone(), said };
-        let upstream = self.documents.upstream(call.ecosystem)?;
-        let purl = Purl::new(call.ecosystem, &order.package, Some(&order.version)).to_string();
-        let transfer = self.transfers.join(order, upstream)?;
-        self.remember_attestations(call.ecosystem, purl, artifact, &transfer);
+        let member = Arc::clone(view.known.member()?);
+        let purl = Purl::new(call.ecosystem, &package, Some(&version)).to_string();
+        let order = Order { member: Arc::clone(&member), package, version, artifact: artifact.clone(), said };
+        let transfer = self.transfers.join(order)?;
+        self.remember_attestations(member, purl, artifact, &transfer);
         Ok(transfer)
     }
 
@@ -257,7 +258,7 @@ impl Gateway {
     /// Nobody waits for it, and that it cannot be had stops nothing.
     fn remember_attestations(
         self: &Arc<Self>,
-        ecosystem: &'static Ecosystem,
+        member: Arc<Member>,
         purl: String,
         artifact: &Artifact,
         transfer: &Transfer,
@@ -268,7 +269,7 @@ impl Gateway {
             if transfer.end().await.is_err() {
                 return;
             }
-            let kept = match this.documents.immutable(ecosystem, &url, None, MAX_SIBLING, true).await {
+            let kept = match this.documents.immutable(&member, &url, None, MAX_SIBLING, true).await {
                 Ok(bytes) => {
                     let value = serde_json::json!({ "file": file, "url": url, "sha256": Digest::of(&bytes) });
                     let fact = NewFact {
@@ -286,7 +287,7 @@ impl Gateway {
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = kept {
-                tracing::warn!(ecosystem = ecosystem.id, file, error, "what attests to an artifact cannot be kept");
+                tracing::warn!(ecosystem = member.ecosystem.id, upstream = %member.name, file, error, "what attests to an artifact cannot be kept");
             }
         });
     }
@@ -407,7 +408,8 @@ impl Gateway {
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
         let absent = || Failure::NotFound(format!("there is no such document for `{}`", artifact.file));
         let document = async |url, stated| {
-            let document = self.documents.immutable(call.ecosystem, url, stated, MAX_SIBLING, self.settings.online);
+            let document =
+                self.documents.immutable(view.known.member()?, url, stated, MAX_SIBLING, self.settings.online);
             call.phases.time(Phase::Upstream, document).await
         };
         let bytes = match part {

@@ -16,6 +16,7 @@ use weir_store::NewFact;
 use super::artifact::MAX_SIBLING;
 use super::{Call, Gateway};
 use crate::documents::DocumentError;
+use crate::members::Member;
 use crate::view::View;
 
 /// The kind of fact. Its subject is the package, its source the file.
@@ -70,10 +71,11 @@ impl Gateway {
         }
         let package = view.known.facts.package.clone();
         let flight = ((call.ecosystem.id, package.clone()), artifact.file.clone());
+        let Ok(member) = view.known.member().cloned() else { return false };
         let (this, ecosystem, version) = (Arc::clone(self), call.ecosystem, release.version.clone());
         let (file, url, stated) = (artifact.file.clone(), url.clone(), *stated);
         let read = || async move {
-            if let Err(problem) = this.keep_license(ecosystem, &package, &version, &file, &url, stated).await {
+            if let Err(problem) = this.keep_license(&member, &package, &version, &file, &url, stated).await {
                 tracing::debug!(ecosystem = ecosystem.id, file, problem, "metadata tells no licence");
             }
         };
@@ -82,16 +84,16 @@ impl Gateway {
 
     async fn keep_license(
         self: &Arc<Self>,
-        ecosystem: &'static Ecosystem,
+        member: &Arc<Member>,
         package: &PackageName,
         version: &str,
         file: &str,
         url: &str,
         stated: Digest,
     ) -> Result<(), String> {
-        let expected = Expected { package, version };
+        let (ecosystem, expected) = (member.ecosystem, Expected { package, version });
         let Some(path) = ecosystem.registry.metadata_path(&expected) else { return Ok(()) };
-        let bytes = self.documents.immutable(ecosystem, url, Some(stated), MAX_SIBLING, true).await;
+        let bytes = self.documents.immutable(member, url, Some(stated), MAX_SIBLING, true).await;
         let bytes = bytes.map_err(|error| error.to_string())?.to_vec();
         let declared = ecosystem.registry.declared(file, &[Entry { path, bytes }], &expected);
         let (Some((text, place)), []) = (declared.license, declared.findings.as_slice()) else {

@@ -133,7 +133,7 @@ impl Gateway {
             return Err(Failure::NotFound(String::from("this is not kept offline")));
         }
         self.keep_private(call, path).await?;
-        let upstream = self.documents.upstream(call.ecosystem)?;
+        let upstream = &self.members.last(call.ecosystem).map_err(DocumentError::from)?.upstream;
         let forwarded = upstream.forward(http::Method::GET, path, Bytes::new(), None);
         let forwarded = call
             .phases

@@ -102,8 +102,9 @@ impl Gateway {
         if has(&sight.view) || !self.settings.online {
             return Ok(sight);
         }
+        let member = self.members.answering(ecosystem, package).map_err(DocumentError::from)?;
         for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
-            phases.time(Phase::Upstream, self.documents.confirm(ecosystem, wanted)).await;
+            phases.time(Phase::Upstream, self.documents.confirm(member, wanted)).await;
         }
         self.sight(stages, ecosystem, package, phases).await
     }
@@ -113,12 +114,13 @@ impl Gateway {
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Vec<Arc<Held>>, DocumentError> {
+        let member = self.members.answering(ecosystem, package)?;
         let mut held = Vec::new();
         for wanted in ecosystem.registry.documents(package) {
             held.push(if self.settings.online {
-                self.documents.current(ecosystem, &wanted).await?
+                self.documents.current(member, &wanted).await?
             } else {
-                match self.documents.kept(ecosystem, &wanted).await {
+                match self.documents.kept(member, &wanted).await {
                     Err(DocumentError::Absent { path, .. }) => return Err(DocumentError::NotKept { path }),
                     kept => kept?,
                 }
@@ -230,8 +232,8 @@ impl Gateway {
             };
             let broken = held.iter().position(|held| held.url == invalid.url).unwrap_or(0);
             let reason = first.get_or_insert_with(|| invalid.to_string()).clone();
-            self.documents.trouble().note(ecosystem.id, Part::Index, reason.clone());
-            match self.documents.before(ecosystem, &held[broken], &reason).await? {
+            self.documents.trouble().note(held[broken].member.id(), Part::Index, reason.clone());
+            match self.documents.before(&held[broken], &reason).await? {
                 Some(earlier) => held[broken] = earlier,
                 None => return Err(DocumentError::Unreadable(reason)),
             }

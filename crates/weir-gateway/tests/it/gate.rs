@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use weir_advisory::{Builder, Index};
 use weir_blob::Blobs;
 use weir_core::{Clock, Ecosystems, Timestamp};
-use weir_gateway::{Gateway, Parts, Principal, Settings};
+use weir_gateway::{Gateway, Member, Parts, Principal, Settings};
 use weir_policy::Policy;
 use weir_store::{EventRow, Location, RequestRow, Store};
 use weir_testing::{FakeUpstream, FixedClock, Seen};
@@ -103,13 +103,14 @@ impl Plan {
         clock: Arc<FixedClock>,
         directory: tempfile::TempDir,
     ) -> TestGate {
-        let mut upstreams = HashMap::new();
+        let mut members = Vec::new();
         for (id, url) in [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url())] {
             let mut config = UpstreamConfig { url, ..UpstreamConfig::default() };
             config.limits.retries = 0;
             config.limits.down_for = Duration::from_millis(1);
             (self.adjust)(id, &mut config);
-            upstreams.insert(id, Arc::new(Upstream::new(&config).unwrap()));
+            let ecosystem = ECOSYSTEMS.by_id(id).unwrap();
+            members.push(Member::new(ecosystem, id, Arc::new(Upstream::new(&config).unwrap())));
         }
         let database = directory.path().join("weir.sqlite");
         let store = match self.read_only {
@@ -123,7 +124,7 @@ impl Plan {
         let policy = Policy::parse(&self.policy, ECOSYSTEMS).unwrap_or_else(|errors| panic!("{errors}"));
         let gateway = Gateway::new(Parts {
             ecosystems: ECOSYSTEMS,
-            upstreams,
+            members: members.into_iter().collect(),
             store: store.clone(),
             blobs: Arc::clone(&blobs),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
