@@ -22,6 +22,13 @@ impl Store {
         session.one(sql::documents::CURRENT, values![upstream, path]).await
     }
 
+    /// The documents that are current at some paths of an upstream, in any order. Paths without one give none.
+    pub async fn current_documents(&self, upstream: &str, paths: &[String]) -> Result<Vec<DocumentRow>, StoreError> {
+        let rows: Vec<_> = paths.iter().map(|path| crate::db::Value::from(path.as_str())).collect();
+        let mut session = self.db.read("current_documents").await?;
+        session.all_bulk(&sql::documents::CURRENT_OF, values![upstream], &rows).await
+    }
+
     /// The document that was current at `t`, as Weir saw it.
     pub async fn document_at(
         &self,

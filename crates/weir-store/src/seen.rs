@@ -70,6 +70,12 @@ impl Store {
         session.all(sql::seen::NAMES, values![ecosystem, after, limits::page(limit)]).await
     }
 
+    /// The versions of a package's releases that were ever seen, listed now or not, in the order of their bytes.
+    pub async fn seen_versions(&self, ecosystem: &str, package: &str) -> Result<Vec<String>, StoreError> {
+        let mut session = self.db.read("seen_versions").await?;
+        session.all(sql::seen::VERSIONS, values![ecosystem, package]).await
+    }
+
     async fn known(&self, operation: &'static str, ecosystem: &str, package: &str) -> Result<Known, StoreError> {
         let mut session = self.db.read(operation).await?;
         let row: Option<Compared> = session.one(sql::seen::COMPARED, values![ecosystem, package]).await?;

@@ -43,6 +43,10 @@ statements! {
 }
 
 bulk_statements! {
+    /// The current documents at some paths of an upstream.
+    CURRENT_OF = concat!("select ", columns!(), " from document where upstream = $1 and seen_to is null and path in ("),
+        "{}", fixed 1, ")";
+
     /// Which of some digests a row still names.
     REFERENCED = "select distinct digest from document where digest in (", "{}", fixed 0, ")";
 }

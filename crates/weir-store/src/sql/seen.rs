@@ -21,6 +21,10 @@ statements! {
 
     RELEASES = "select version, first_seen from release_seen where package = $1";
 
+    /// The versions of a package's releases that were ever seen.
+    VERSIONS = "select release_seen.version from release_seen join package on package.id = release_seen.package
+                where package.ecosystem = $1 and package.name = $2 order by release_seen.version";
+
     ARTIFACTS = "select file, first_seen, published, last_absent, stated, changed from artifact_seen where package = $1";
 
     /// The first statement by another algorithm is remembered beside the first one.

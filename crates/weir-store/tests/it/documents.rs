@@ -68,6 +68,19 @@ pub async fn a_not_modified_keeps_validators_that_are_not_sent(f: Fixture) {
     assert_eq!((row.seen_from, row.checked_at), (at(10), at(20)));
 }
 
+pub async fn many_current_documents_are_found_at_once(f: Fixture) {
+    let paths: Vec<String> = (0..700).map(|number| format!("many/{number}")).collect();
+    for path in [&paths[3], &paths[699]] {
+        f.store.record_document(&NewDocument { path: path.clone(), ..document(path) }, at(1)).await.unwrap();
+    }
+    f.store.close_document(UPSTREAM, &paths[3], at(2)).await.unwrap();
+    let found = f.store.current_documents(UPSTREAM, &paths).await.unwrap();
+    let found: Vec<&str> = found.iter().map(|row| row.path.as_str()).collect();
+    assert_eq!(found, [paths[699].as_str()]);
+    assert!(f.store.current_documents("https://elsewhere.example/", &paths).await.unwrap().is_empty());
+    assert!(f.store.current_documents(UPSTREAM, &[]).await.unwrap().is_empty());
+}
+
 pub async fn a_deleted_document_is_not_current_but_was(f: Fixture) {
     assert!(!f.store.close_document(UPSTREAM, PATH, at(5)).await.unwrap());
     f.store.record_document(&document("one"), at(10)).await.unwrap();

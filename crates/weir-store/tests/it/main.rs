@@ -71,6 +71,7 @@ macro_rules! store_suite {
                 the_same_bytes_again_renew_the_check,
                 other_bytes_close_an_interval_and_open_one,
                 a_not_modified_keeps_validators_that_are_not_sent,
+                many_current_documents_are_found_at_once,
                 a_deleted_document_is_not_current_but_was,
                 a_day_in_the_past_has_its_own_document,
                 a_clock_set_back_never_makes_an_interval_negative,
@@ -123,6 +124,7 @@ macro_rules! store_suite {
             seen {
                 what_is_new_is_first_seen_now,
                 what_was_seen_keeps_its_moment,
+                every_version_that_was_ever_seen_is_named,
                 nothing_new_writes_nothing,
                 another_digest_is_flagged_for_good,
                 a_digest_by_another_algorithm_is_no_change,

@@ -32,6 +32,13 @@ pub async fn what_is_new_is_first_seen_now(f: Fixture) {
     assert_eq!(see(&f.store, &[], 20).await, FirstSeen::default());
 }
 
+pub async fn every_version_that_was_ever_seen_is_named(f: Fixture) {
+    see(&f.store, &[release("1.0", &[]), release("0.9", &[("a", "")])], 10).await;
+    see(&f.store, &[release("2.0", &[])], 20).await;
+    assert_eq!(f.store.seen_versions("pypi", "example").await.unwrap(), ["0.9", "1.0", "2.0"]);
+    assert!(f.store.seen_versions("npm", "example").await.unwrap().is_empty());
+}
+
 pub async fn what_was_seen_keeps_its_moment(f: Fixture) {
     see(&f.store, &[release("1.0", &[("a.whl", "sha256:aa")])], 10).await;
     let seen =

@@ -73,6 +73,7 @@ async fn tour(store: &Store) {
         store.record_document(&document(text), at(millis)).await.unwrap();
     }
     store.touch_document(&upstream, &path, None, None, at(4)).await.unwrap();
+    store.current_documents(&upstream, std::slice::from_ref(&path)).await.unwrap();
     store.document_at(&upstream, &path, at(1)).await.unwrap().unwrap();
     store.close_document(&upstream, &path, at(5)).await.unwrap();
     assert_eq!(store.expire_documents(at(9)).await.unwrap().len(), 2);
@@ -82,6 +83,7 @@ async fn tour(store: &Store) {
         store.first_seen("pypi", "example", &releases, &digest(document), at(1)).await.unwrap();
     }
     store.package_names("pypi", "", 10).await.unwrap();
+    store.seen_versions("pypi", "example").await.unwrap();
     for bytes in ["one", "two"] {
         store.record_artifact(&artifact("f", bytes), at(1)).await.unwrap();
     }
