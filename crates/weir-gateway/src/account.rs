@@ -19,6 +19,7 @@ use weir_core::{Clock, Digest};
 use weir_store::RequestRow;
 
 use crate::line::{self, Line};
+use crate::lines::Lines;
 use crate::metrics::{EcosystemLabels, Metrics, PhaseLabels, RequestLabels};
 use crate::phases::{Phase, Phases};
 use crate::requests::RequestLog;
@@ -32,8 +33,8 @@ pub struct Books {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// How lines are written; without it, none are.
-    pub lines: Option<line::Format>,
+    /// The log's lines; without it, none are written.
+    pub lines: Option<Lines>,
 }
 
 /// The account of one request.
@@ -188,11 +189,11 @@ impl Drop for Account {
         if self.head.is_some() {
             self.phases.add(Phase::Body, total.saturating_sub(head));
         }
-        if let Some(format) = books.lines {
+        if let Some(lines) = &books.lines {
             let at = record.at.plus_millis(i64::try_from(record.duration_ms).unwrap_or(i64::MAX));
             let (peer, phases, stale) = (self.peer, &self.phases, self.stale.as_deref());
             let (id, method, path) = (self.id.as_str(), line::shown_method(self.method.as_str()), self.path.as_str());
-            Line { at, id, peer, method, path, record, head, total, phases, stale }.log(format);
+            lines.log(&Line { at, id, peer, method, path, record, head, total, phases, stale });
         }
         let metrics = &books.metrics;
         metrics.in_flight.dec();

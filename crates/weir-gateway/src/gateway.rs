@@ -20,6 +20,7 @@ use crate::documents::{DocumentError, Documents, Lifetimes};
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
 use crate::learnt::Learnt;
+use crate::lines::Lines;
 use crate::members::{MemberId, Members};
 use crate::metrics::Metrics;
 use crate::phases::Phases;
@@ -242,7 +243,7 @@ impl Gateway {
                 requests: RequestLog::start(parts.store.clone(), Arc::clone(&metrics)),
                 metrics: Arc::clone(&metrics),
                 clock: Arc::clone(&parts.clock),
-                lines: settings.lines,
+                lines: settings.lines.map(Lines::start),
             }),
             store: parts.store,
             blobs: parts.blobs,
@@ -330,9 +331,12 @@ impl Gateway {
         self.advisories.store(advisories);
     }
 
-    /// Writes the request records that still wait.
+    /// Writes the request records and the log's lines that still wait.
     pub async fn flush(&self) {
         self.books.requests.flush().await;
+        if let Some(lines) = &self.books.lines {
+            lines.flush();
+        }
     }
 }
 

@@ -21,6 +21,7 @@
 //! | [`account`] | what is told of one request: its log line, its record, the metrics? |
 //! | [`phases`] | what does a request spend its time on? |
 //! | [`mod@line`] | what does the log say of a request? |
+//! | [`lines`] | how do these lines get to standard error? |
 //! | [`requests`] | how do records of requests get into the store? |
 //! | [`metrics`] | how is it doing? |
 //! | [`cache`] | what is kept in memory, and how much of it? |
@@ -36,6 +37,7 @@ pub mod judged;
 pub mod known;
 pub mod learnt;
 pub mod line;
+pub mod lines;
 pub mod members;
 pub mod metrics;
 pub mod phases;

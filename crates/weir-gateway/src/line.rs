@@ -5,7 +5,6 @@
 //! Level and format are the subscriber's all the same.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -116,20 +115,8 @@ enum Value<'a> {
 }
 
 impl Line<'_> {
-    /// Writes the line to standard error, if `log.level` asks for it.
-    pub fn log(&self, format: Format) {
-        if !tracing::enabled!(target: "weir::request", tracing::Level::INFO) {
-            return;
-        }
-        let mut line = self.render(format);
-        line.push('\n');
-        // One write a line, so that lines of several threads do not mix. Nobody can be told that there is no log.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
-    }
-
-    /// The line without its end.
-    pub fn render(&self, format: Format) -> String {
-        let mut line = String::with_capacity(768);
+    /// Appends the line, without its end.
+    pub fn render(&self, format: Format, line: &mut String) {
         // Writing to a string cannot fail.
         let _ = match format {
             Format::Text => write!(line, "{}  INFO {TARGET}: request", self.at),
@@ -145,12 +132,12 @@ impl Line<'_> {
             if matches!(value, Value::Text("")) {
                 return;
             }
-            let _ = match format {
-                Format::Text => write!(line, " {key}="),
-                Format::Json => write!(line, ",\"{key}\":"),
-            };
+            match format {
+                Format::Text => line.extend([" ", key, "="]),
+                Format::Json => line.extend([",\"", key, "\":"]),
+            }
             match value {
-                Value::Text(text) => quoted(&mut line, text),
+                Value::Text(text) => quoted(line, text),
                 Value::Number(number) => {
                     let _ = write!(line, "{number}");
                 }
@@ -159,7 +146,6 @@ impl Line<'_> {
         if format == Format::Json {
             line.push('}');
         }
-        line
     }
 
     /// Every key that this request has, in the order of [`FIELDS`].
@@ -267,6 +253,12 @@ mod tests {
         }
     }
 
+    fn rendered(line: &Line<'_>, format: Format) -> String {
+        let mut text = String::new();
+        line.render(format, &mut text);
+        text
+    }
+
     fn with_line<T>(look: impl FnOnce(&Line<'_>) -> T) -> T {
         let (record, phases) = (record(), Phases::default());
         for phase in Phase::ALL {
@@ -288,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_line_of_json_has_every_key_in_order_and_is_one_line() {
-        let line = with_line(|line| line.render(Format::Json));
+        let line = with_line(|line| rendered(line, Format::Json));
         let value: serde_json::Map<_, _> = serde_json::from_str(&line).unwrap();
         let keys: Vec<_> = value.keys().map(String::as_str).collect();
         let fields: Vec<_> =
@@ -304,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_line_of_text_shows_no_control_character_and_no_turn_of_direction() {
-        let line = with_line(|line| line.render(Format::Text));
+        let line = with_line(|line| rendered(line, Format::Text));
         assert!(
             line.starts_with("2026-11-01T12:00:00.123Z  INFO weir::request: request request_id=\"ab-1\""),
             "{line}"
@@ -331,7 +323,7 @@ mod tests {
             phases: &phases,
             stale: None,
         };
-        let line = line.render(Format::Text);
+        let line = rendered(&line, Format::Text);
         for key in [" peer=", " package=", " decision=", " stale=", " body_us="] {
             assert!(!line.contains(key), "{key} in {line}");
         }

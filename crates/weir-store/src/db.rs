@@ -181,6 +181,9 @@ pub struct Bulk {
 
 /// Values in one statement of a [`Bulk`]. SQLite looks numbered placeholders up one after the other, so more would be slower.
 const BULK_VALUES: usize = 240;
+/// The same where SQLite counts placeholders instead of looking them up: each statement is a message to its thread and one
+/// back, which costs as much as a few rows.
+const COUNTED_VALUES: usize = 2_400;
 
 impl Bulk {
     /// How many values a row has.
@@ -190,7 +193,8 @@ impl Bulk {
 
     /// How many rows go into one statement.
     pub fn rows(&self) -> usize {
-        (BULK_VALUES / self.width().max(1)).max(1)
+        let values = if self.fixed == 0 { COUNTED_VALUES } else { BULK_VALUES };
+        (values / self.width().max(1)).max(1)
     }
 
     /// The statement for `rows` rows on `engine`: the same text, but that on SQLite the rows' placeholders are `?` where

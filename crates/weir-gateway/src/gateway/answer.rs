@@ -45,6 +45,7 @@ impl Gateway {
         let is_stage = policy.stage(stage).is_some();
         let stages = Stages::new(stage, principal.stage.as_deref());
         let missing = stages.missing(&policy).map(str::to_owned);
+        self.books.requests.room().await;
         account.is_kept = true;
         account.about(ecosystem.id);
         account.record.client = client(&head.headers);

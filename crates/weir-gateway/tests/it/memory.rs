@@ -291,3 +291,28 @@ async fn a_record_that_the_store_refuses_takes_no_other_with_it() {
     assert_eq!(gate.store.count_requests().await.unwrap(), before + 2);
     assert_eq!(metrics.records_lost.get(), 1);
 }
+
+#[tokio::test]
+async fn records_that_find_no_place_are_counted_and_before_that_new_requests_wait() {
+    use std::sync::Arc;
+    use weir_gateway::metrics::Metrics;
+    use weir_gateway::requests::RequestLog;
+
+    const MOST: usize = 65_536;
+    let gate = gate().await;
+    let metrics = Arc::new(Metrics::default());
+    let log = RequestLog::start(gate.store.clone(), Arc::clone(&metrics));
+    log.room().await;
+    // On this one thread nothing is written before somebody waits.
+    for _ in 0..MOST {
+        log.keep(weir_store::RequestRow::default());
+    }
+    assert_eq!(metrics.records_lost.get(), 0);
+    log.keep(weir_store::RequestRow::default());
+    assert_eq!(metrics.records_lost.get(), 1);
+    log.room().await;
+    let written = gate.store.count_requests().await.unwrap();
+    assert!(written > MOST as u64 / 2 && written % 4_096 == 0, "{written}");
+    log.flush().await;
+    assert_eq!(gate.store.count_requests().await.unwrap(), MOST as u64);
+}
