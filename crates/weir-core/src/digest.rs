@@ -113,20 +113,24 @@ pub struct StatedDigests {
     /// SHA-1, 20 bytes: npm's `shasum`. Checked only where nothing stronger is stated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sha1: Option<Vec<u8>>,
+    /// MD5, 16 bytes: CRAN's `MD5sum`. It shows damage, not intent; checked only where nothing stronger is stated.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub md5: Option<Vec<u8>>,
 }
 
 impl StatedDigests {
     /// True if the index states nothing that bytes could be checked against.
     pub fn is_empty(&self) -> bool {
-        self.sha256.is_none() && self.sha512.is_none() && self.sha1.is_none()
+        self.sha256.is_none() && self.sha512.is_none() && self.sha1.is_none() && self.md5.is_none()
     }
 }
 
-/// Hashes bytes as they pass: SHA-256 always, SHA-512 and SHA-1 where the index states them.
+/// Hashes bytes as they pass: SHA-256 always, the others where the index states them.
 pub struct Hasher {
     sha256: sha2::Sha256,
     sha512: Option<sha2::Sha512>,
     sha1: Option<sha1::Sha1>,
+    md5: Option<md5::Md5>,
     length: u64,
 }
 
@@ -139,6 +143,7 @@ pub struct Hashed {
     pub length: u64,
     sha512: Option<Vec<u8>>,
     sha1: Option<Vec<u8>>,
+    md5: Option<Vec<u8>>,
 }
 
 impl Hasher {
@@ -148,6 +153,11 @@ impl Hasher {
             sha256: sha2::Sha256::new(),
             sha512: stated.sha512.as_ref().map(|_| sha2::Sha512::new()),
             sha1: stated.sha1.as_ref().filter(|_| stated.sha512.is_none()).map(|_| sha1::Sha1::new()),
+            md5: stated
+                .md5
+                .as_ref()
+                .filter(|_| stated.sha256.is_none() && stated.sha512.is_none() && stated.sha1.is_none())
+                .map(|_| md5::Md5::new()),
             length: 0,
         }
     }
@@ -161,6 +171,9 @@ impl Hasher {
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(bytes);
         }
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
         self.length += bytes.len() as u64;
     }
 
@@ -171,6 +184,7 @@ impl Hasher {
             length: self.length,
             sha512: self.sha512.map(|hasher| hasher.finalize().to_vec()),
             sha1: self.sha1.map(|hasher| hasher.finalize().to_vec()),
+            md5: self.md5.map(|hasher| hasher.finalize().to_vec()),
         }
     }
 }
@@ -192,6 +206,11 @@ impl Hashed {
             && stated != found
         {
             return Err(format!("the index states SHA-1 {}, the bytes have {}", hex(stated), hex(found)));
+        }
+        if let (Some(stated), Some(found)) = (&stated.md5, &self.md5)
+            && stated != found
+        {
+            return Err(format!("the index states MD5 {}, the bytes have {}", hex(stated), hex(found)));
         }
         Ok(())
     }
@@ -219,5 +238,20 @@ mod tests {
         let mut hasher = Hasher::new(&stated);
         hasher.update(b"abd");
         assert!(hasher.finish().check(&stated).unwrap_err().contains("SHA-1"));
+    }
+
+    #[test]
+    fn md5_counts_only_where_nothing_stronger_is_stated() {
+        let weak = StatedDigests { md5: unhex("900150983cd24fb0d6963f7d28e17f72"), ..Default::default() };
+        let both = StatedDigests { sha256: Some(Digest::of(b"abd")), ..weak.clone() };
+        let check = |stated: &StatedDigests, bytes: &[u8]| {
+            let mut hasher = Hasher::new(stated);
+            hasher.update(bytes);
+            hasher.finish().check(stated)
+        };
+        assert_eq!(check(&weak, b"abc"), Ok(()));
+        assert!(check(&weak, b"abd").unwrap_err().contains("MD5"));
+        assert_eq!(check(&both, b"abd"), Ok(()));
+        assert!(!weak.is_empty());
     }
 }

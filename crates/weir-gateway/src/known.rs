@@ -143,11 +143,12 @@ pub fn seen(index: &Index) -> Vec<SeenRelease> {
 
 fn stated(digests: &weir_core::digest::StatedDigests) -> String {
     let hex = weir_core::digest::hex;
-    match (&digests.sha256, &digests.sha512, &digests.sha1) {
-        (Some(sha256), _, _) => format!("sha256:{sha256}"),
-        (None, Some(sha512), _) => format!("sha512:{}", hex(sha512)),
-        (None, None, Some(sha1)) => format!("sha1:{}", hex(sha1)),
-        (None, None, None) => String::new(),
+    match (&digests.sha256, &digests.sha512, &digests.sha1, &digests.md5) {
+        (Some(sha256), ..) => format!("sha256:{sha256}"),
+        (None, Some(sha512), ..) => format!("sha512:{}", hex(sha512)),
+        (None, None, Some(sha1), _) => format!("sha1:{}", hex(sha1)),
+        (None, None, None, Some(md5)) => format!("md5:{}", hex(md5)),
+        (None, None, None, None) => String::new(),
     }
 }
 
