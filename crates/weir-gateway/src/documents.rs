@@ -4,6 +4,7 @@
 //! silent, the kept one is used. Every document that differs from the one before is kept by digest, compressed, with the
 //! interval in which it was current, so that a past day can be served and judged again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -240,6 +241,53 @@ impl Documents {
         let (this, of, wanted) = (Arc::clone(self), Arc::clone(member), wanted.clone());
         let renewed = self.flights.run(key, || async move { this.renew(&of, &wanted, lifetime).await }).await;
         renewed.map_err(DocumentError::storage)?
+    }
+
+    /// A document that never changes under its path: what is kept is it, and only where nothing is, upstream is asked.
+    pub async fn lasting(self: &Arc<Self>, member: &Arc<Member>, wanted: &Wanted) -> Answer {
+        let now = self.clock.now();
+        match self.held.get(&(member.id(), wanted.path.clone())) {
+            Some(Kept { answer: Ok(held), .. }) => return Ok(held),
+            Some(Kept { answer, from, until }) if from <= now && now < until => return answer,
+            _ => {}
+        }
+        let kept = match self.kept(member, wanted).await {
+            Ok(held) => self.with_bytes(Some(held)).await?,
+            Err(DocumentError::Absent { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        match kept {
+            Some(held) => {
+                self.keep(member, wanted, Ok(Arc::clone(&held)), now, self.lifetimes.shared);
+                Ok(held)
+            }
+            None => self.renewed(member, wanted, self.lifetimes.package).await,
+        }
+    }
+
+    /// The documents that are kept at some paths of an upstream, by path.
+    pub async fn kept_at(
+        &self,
+        member: &Arc<Member>,
+        paths: &[String],
+    ) -> Result<HashMap<String, Arc<Held>>, DocumentError> {
+        let rows = self.store.current_documents(member.upstream.base(), paths).await;
+        let rows = rows.map_err(DocumentError::storage)?;
+        Ok(rows.into_iter().map(|row| (row.path.clone(), Arc::new(Held::new(member, row)))).collect())
+    }
+
+    /// Gives up a document that cannot be read, so that upstream is asked for it again; for a while, this is the answer.
+    pub async fn discard(
+        &self,
+        member: &Arc<Member>,
+        wanted: &Wanted,
+        invalid: &InvalidDocument,
+    ) -> Result<(), DocumentError> {
+        let now = self.clock.now();
+        let closed = self.store.close_document(member.upstream.base(), &wanted.path, now).await;
+        closed.map_err(DocumentError::storage)?;
+        self.keep(member, wanted, Err(invalid.clone().into()), now, self.lifetimes.negative);
+        Ok(())
     }
 
     /// The version of a document that was current before `held`, to be served because that cannot be read.
@@ -509,6 +557,11 @@ impl Documents {
 }
 
 impl Held {
+    /// When upstream says that it was last changed, where it says so.
+    pub fn last_modified(&self) -> Option<Timestamp> {
+        self.last_modified.as_deref().and_then(Timestamp::parse_http)
+    }
+
     fn new(member: &Arc<Member>, row: weir_store::DocumentRow) -> Self {
         Self {
             member: Arc::clone(member),

@@ -35,7 +35,13 @@ impl Gateway {
         version: Option<&str>,
     ) -> Result<Explanation, Failure> {
         let has = |view: &View| version.is_none_or(|version| view.known.release(version).is_some());
-        let view = match self.sight_of(stages, ecosystem, package, has, &Phases::default()).await {
+        let sight = match (ecosystem.registry.releases(), version) {
+            (Some(_), Some(version)) => {
+                self.sight_of_release(stages, ecosystem, package, version, &Phases::default()).await
+            }
+            _ => self.sight_of(stages, ecosystem, package, has, &Phases::default()).await,
+        };
+        let view = match sight {
             Ok(sight) => sight.view,
             Err(Failure::Refused(decision)) => return Ok(self.explanation(*decision, ecosystem, package)),
             Err(failure) => return Err(failure),

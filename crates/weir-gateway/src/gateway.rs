@@ -37,10 +37,13 @@ mod follow;
 mod licenses;
 mod lookalike;
 mod page;
+mod releases;
 mod sight;
 mod survey;
 mod upkeep;
 
+use releases::Asked;
+pub use releases::{MAX_ASKED, MAX_UNLISTED};
 pub use survey::{Surveyed, Unread};
 pub use upkeep::{UnusedWaiver, Writable};
 
@@ -189,6 +192,7 @@ pub struct Gateway {
     judging: Flights<(ViewKey, Stamp, Digest), Option<Arc<View>>>,
     reading: Flights<(PackageKey, String), ()>,
     learnt: Arc<Learnt>,
+    asked: Asked,
     /// The latest moment at which this process looked at a page, in milliseconds.
     latest_sight: AtomicI64,
     recorded: Lru<String, ()>,
@@ -261,6 +265,7 @@ impl Gateway {
             judging: Flights::new(),
             reading: Flights::new(),
             learnt,
+            asked: Asked::default(),
             latest_sight: AtomicI64::new(i64::MIN),
             recorded: Lru::new(RECORDED_BYTES),
             named: Lru::new(NAMED_BYTES),
@@ -347,7 +352,7 @@ fn truncated(text: &str) -> String {
 /// How a request names an artifact, found in the index.
 fn find(known: &Known, which: &Which, part: Part) -> Result<(usize, usize), Failure> {
     let package = &known.facts.package;
-    match which {
+    let found = match which {
         Which::File(file) => known.file(file).ok_or_else(|| {
             Failure::NotFound(format!("upstream's index of `{package}` has no file `{}`", truncated(file)))
         }),
@@ -359,5 +364,11 @@ fn find(known: &Known, which: &Which, part: Part) -> Result<(usize, usize), Fail
                 let what = if part == Part::Whole { "release" } else { "attested release" };
                 Failure::NotFound(format!("upstream's index of `{package}` has no {what} {}", truncated(version)))
             }),
-    }
+    };
+    found.and_then(|place| match known.is_untold(place.0) {
+        true => Err(Failure::NotFound(format!(
+            "upstream lists this release of `{package}`, and has not the documents that tell of it"
+        ))),
+        false => Ok(place),
+    })
 }

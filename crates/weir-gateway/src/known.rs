@@ -1,6 +1,6 @@
 //! What is known about a package, whatever the stage.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +23,8 @@ pub struct Known {
     pub index: Arc<Index>,
     /// The facts, releases parallel to the index.
     pub facts: PackageFacts,
+    /// The releases that tell of themselves in documents of their own, as far as these are kept.
+    pub told: Told,
     /// The artifacts that Weir holds or has held, by file name.
     pub artifacts: HashMap<String, ArtifactRow>,
     /// What it was made from: if this is unchanged, so is everything else.
@@ -30,6 +32,9 @@ pub struct Known {
     /// The places of all artifacts, by file name.
     files: Vec<(u32, u32)>,
 }
+
+/// The documents of single releases that are kept, by version: see [`weir_core::registry::Releases`].
+pub type Told = BTreeMap<String, Vec<Arc<Held>>>;
 
 /// What facts are made from.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -57,7 +62,8 @@ impl Known {
             (0..it.artifacts.len())
                 .filter_map(move |artifact| Some((release.try_into().ok()?, artifact.try_into().ok()?)))
         });
-        let mut known = Self { files: places.collect(), held, index: Arc::new(index), facts, artifacts, stamp };
+        let mut known =
+            Self { files: places.collect(), held, told: Told::new(), index: Arc::new(index), facts, artifacts, stamp };
         let mut files = std::mem::take(&mut known.files);
         files.sort_by(|a, b| known.name(*a).cmp(known.name(*b)));
         known.files = files;
@@ -75,10 +81,33 @@ impl Known {
         self.held.first().map(|held| &held.member).ok_or(DocumentError::Nobody(Nobody::None(ecosystem)))
     }
 
+    /// True if the release could tell of itself in documents of its own, and nobody has asked for these: see
+    /// [`weir_core::registry::Releases`].
+    pub fn is_untold(&self, release: usize) -> bool {
+        self.facts.ecosystem.registry.releases().is_some()
+            && self
+                .index
+                .releases
+                .get(release)
+                .is_some_and(|release| !release.artifacts.is_empty() && !self.told.contains_key(&release.version))
+    }
+
+    /// True if there is a release of this version with something to serve, as far as is known.
+    pub fn lists(&self, version: &str) -> bool {
+        self.release(version).is_some_and(|release| !self.index.releases[release].artifacts.is_empty())
+    }
+
+    /// A version as the index spells it, where it has it.
+    pub fn spelled<'a>(&'a self, version: &'a str) -> &'a str {
+        let release = self.release(version).and_then(|release| self.index.releases.get(release));
+        release.map_or(version, |release| release.version.as_str())
+    }
+
     /// A rough weight in memory, in bytes.
     pub fn weight(&self) -> usize {
+        let told = self.told.len() * 1_500;
         let artifacts: usize = self.index.releases.iter().map(|release| release.artifacts.len()).sum();
-        2_000 + self.index.releases.len() * 900 + artifacts * 900
+        2_000 + self.index.releases.len() * 900 + artifacts * 900 + told
     }
 
     /// The place of a release by version, in any spelling that names the same release.

@@ -50,6 +50,6 @@ pub mod transfer;
 pub mod trouble;
 pub mod view;
 
-pub use gateway::{Gateway, Parts, Principal, Settings};
+pub use gateway::{Gateway, MAX_ASKED, MAX_UNLISTED, Parts, Principal, Settings};
 pub use judged::Stages;
 pub use members::{Member, MemberId, Members};

@@ -11,6 +11,7 @@ use weir_core::{Digest, Timestamp};
 use weir_policy::{Decision, Outcome, Policy};
 use weir_store::IndexState;
 
+use crate::documents::Held;
 use crate::judged::{Judged, Stages};
 use crate::known::{Known, Stamp, documents, told_date};
 use crate::refusal;
@@ -18,6 +19,10 @@ use crate::refusal;
 /// Forms of a single release whose pages are kept. What they are of comes from the client: a bound keeps one package's
 /// forms from filling memory.
 const MAX_DETAILS: usize = 16;
+/// Detail of a reason: nobody tells the date.
+const DATE_UNKNOWN: &str = "date-unknown";
+/// Detail of a reason: nobody has looked into the artifact.
+pub(crate) const NOT_LOOKED: &str = "not-looked";
 /// How far a clock may have gone back before a view that was judged later no longer counts, in milliseconds.
 const CLOCK_SLACK: i64 = 60_000;
 
@@ -97,7 +102,8 @@ impl View {
         let facts = &self.known.facts;
         let stamp = &self.known.stamp;
         // Those that were read: not always the current ones, if a current one cannot be read.
-        let documents: Vec<_> = self.known.held.iter().map(|held| held.digest.to_string()).collect();
+        let told = self.known.told.values().flatten();
+        let documents: Vec<_> = self.known.held.iter().chain(told).map(|held| held.digest.to_string()).collect();
         let hidden = self.hidden();
         let stage = self.judged.stages().to_string();
         let parts = [
@@ -190,6 +196,7 @@ impl View {
             .enumerate()
             .map(|(index, artifact)| {
                 let refused = judged.artifacts.get(index).is_none_or(|judged| judged.effective > Outcome::Warn);
+                let refused = refused && !self.is_pending(at, index);
                 let row = self.known.artifacts.get(&artifact.file);
                 ServedArtifact {
                     refused: if refused { note(Some(index)) } else { None },
@@ -221,6 +228,27 @@ impl View {
         }
     }
 
+    /// True if nothing speaks against an artifact but what is found out when somebody asks for it: the release's own
+    /// documents tell its date, its bytes tell its licence. A page shows it, and the decision comes then.
+    fn is_pending(&self, release: usize, artifact: usize) -> bool {
+        if self.known.facts.ecosystem.registry.releases().is_none() {
+            return false;
+        }
+        let is_untold = self.known.is_untold(release);
+        let Some(decision) = self.decision(release, Some(artifact)) else { return false };
+        let mut against = decision.reasons.iter().filter(|reason| reason.counted() > Outcome::Warn);
+        against.all(|reason| match reason.detail.as_deref() {
+            Some(DATE_UNKNOWN) => is_untold,
+            Some(NOT_LOOKED) => true,
+            _ => false,
+        })
+    }
+
+    /// What a form shows as far as the index tells.
+    pub fn shown(&self, form: &Form, base: &str) -> Shown {
+        self.known.facts.ecosystem.registry.shown(&self.page(&[], base), form)
+    }
+
     /// The place of a form's page.
     pub fn slot(&self, form: &Form) -> Arc<Slot> {
         let mut pages = self.pages();
@@ -235,9 +263,9 @@ impl View {
         slot
     }
 
-    /// Makes a form: the page, or what stands in its place.
-    pub fn make(&self, form: &Form, base: &str, bodies: &[Bytes]) -> Result<Made, InvalidDocument> {
-        let documents = documents(&self.known.held, bodies);
+    /// Makes a form: the page, or what stands in its place. `held` are the documents that it is made from, with their bytes.
+    pub fn make(&self, form: &Form, base: &str, held: &[Arc<Held>], bodies: &[Bytes]) -> Result<Made, InvalidDocument> {
+        let documents = documents(held, bodies);
         let registry = self.known.facts.ecosystem.registry;
         let page = self.page(&documents, base);
         let shown = registry.shown(&page, form);

@@ -19,7 +19,7 @@ use crate::phases::Phase;
 use crate::respond::{self, Asked};
 use crate::served;
 use crate::transfer::{Landed, Order, Transfer};
-use crate::view::View;
+use crate::view::{NOT_LOOKED, View};
 
 /// Largest core metadata or attestation document, in bytes.
 pub(super) const MAX_SIBLING: u64 = 16 * 1024 * 1024;
@@ -35,8 +35,15 @@ impl Gateway {
         part: Part,
     ) -> Result<Response, Failure> {
         call.record.package = package.as_str().to_owned();
-        let has = |view: &View| find(&view.known, which, part).is_ok();
-        let sight = self.sight_of(&call.stages, call.ecosystem, package, has, call.phases).await?;
+        let sight = match self.release_of(call, package, which) {
+            Some(version) => {
+                self.sight_of_release(&call.stages, call.ecosystem, package, &version, call.phases).await?
+            }
+            None => {
+                let has = |view: &View| find(&view.known, which, part).is_ok();
+                self.sight_of(&call.stages, call.ecosystem, package, has, call.phases).await?
+            }
+        };
         call.stale = sight.stale;
         let view = sight.view;
         let place = match find(&view.known, which, part) {
@@ -446,7 +453,7 @@ fn slice(bytes: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
 /// True if nothing speaks against an artifact but that nobody has looked into it yet.
 fn only_looking_is_missing(decision: &Decision) -> bool {
     let mut against = decision.reasons.iter().filter(|reason| reason.counted() > Outcome::Warn).peekable();
-    against.peek().is_some() && against.all(|reason| reason.detail.as_deref() == Some("not-looked"))
+    against.peek().is_some() && against.all(|reason| reason.detail.as_deref() == Some(NOT_LOOKED))
 }
 
 /// The entity tag of an artifact before its bytes are there: the SHA-256 that its index states.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use weir_core::registry::{Form, Reply, Shown};
 use weir_core::{Ecosystem, PackageName};
 
+use super::releases::documents_of;
 use super::{Call, Failure, Gateway, truncated};
 use crate::documents::DocumentError;
 use crate::phases::Phase;
@@ -31,6 +32,12 @@ impl Gateway {
             call.stale = sight.stale;
             call.record.index_state = Some(sight.view.state);
             return Err(self.departed(call, &sight.view, None).await);
+        }
+        let prepared;
+        let mut form = form;
+        if let Some(releases) = call.ecosystem.registry.releases() {
+            (sight, prepared) = self.prepared(call, releases, package, form, sight).await?;
+            form = &prepared;
         }
         let mut made = self.made(call, &sight.view, form).await?;
         if made.shown == Shown::Nothing {
@@ -61,9 +68,10 @@ impl Gateway {
             return Ok(Arc::clone(made));
         }
         let make = || async {
-            let bodies = self.bodies(&view.known.held).await?;
+            let held = documents_of(&view.known, form);
+            let bodies = self.bodies(&held).await?;
             let (making, form, base) = (Arc::clone(view), form.clone(), call.base.clone());
-            let made = tokio::task::spawn_blocking(move || making.make(&form, &base, &bodies))
+            let made = tokio::task::spawn_blocking(move || making.make(&form, &base, &held, &bodies))
                 .await
                 .map_err(Failure::internal)?
                 .map_err(DocumentError::Invalid)?;

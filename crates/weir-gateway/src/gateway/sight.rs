@@ -158,13 +158,11 @@ impl Gateway {
         advisories: Arc<Advisories>,
     ) -> Result<Arc<Known>, DocumentError> {
         let (held, index) = self.read(ecosystem, &package, held).await?;
+        let listed = index.releases.len();
+        let (index, told) = self.add_told(ecosystem, &package, &held, index).await?;
         let now = self.moment_of_sight();
         let document = held.first().map_or(stamp.advisories, |held| held.digest);
-        let first_seen = self
-            .store
-            .first_seen(ecosystem.id, package.as_str(), &known::seen(&index), &document, now)
-            .await
-            .map_err(DocumentError::storage)?;
+        let first_seen = self.first_seen(ecosystem, &package, &index, listed, &document, now).await?;
         let changed = first_seen.changes;
         let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
         let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
@@ -182,7 +180,9 @@ impl Gateway {
             facts.lookalike = lookalike;
             served::add(&mut facts, &artifacts, &allowed);
             departed::add(&mut index, &mut facts, &advisories);
-            Arc::new(Known::new(held, index, facts, artifacts, stamp))
+            let mut known = Known::new(held, index, facts, artifacts, stamp);
+            known.told = told;
+            Arc::new(known)
         })
         .await
         .map_err(DocumentError::storage)?;

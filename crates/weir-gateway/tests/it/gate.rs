@@ -16,7 +16,8 @@ use weir_store::{EventRow, Location, RequestRow, Store};
 use weir_testing::{FakeUpstream, FixedClock, Seen};
 use weir_upstream::{Upstream, UpstreamConfig};
 
-pub const ECOSYSTEMS: Ecosystems = Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM, &weir_cargo::ECOSYSTEM]);
+pub const ECOSYSTEMS: Ecosystems =
+    Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM, &weir_cargo::ECOSYSTEM, &crate::toy::ECOSYSTEM]);
 
 /// The moment at which all tests begin.
 pub const NOW: &str = "2026-11-01T12:00:00Z";
@@ -104,7 +105,10 @@ impl Plan {
         directory: tempfile::TempDir,
     ) -> TestGate {
         let mut members = Vec::new();
-        for (id, url) in [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url())] {
+        let toy = format!("{}/toy/", cargo.url());
+        let upstreams =
+            [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url()), ("toy", toy)];
+        for (id, url) in upstreams {
             let mut config = UpstreamConfig { url, ..UpstreamConfig::default() };
             config.limits.retries = 0;
             config.limits.down_for = Duration::from_millis(1);

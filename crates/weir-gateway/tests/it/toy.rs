@@ -1,0 +1,170 @@
+//! A registry that is nobody's: its index is a list of versions, and each release tells of itself in a document of its own.
+
+use weir_core::ecosystem::DefaultUpstream;
+use weir_core::registry::{
+    Artifact, Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Part, Problem,
+    Registry, Release, ReleaseDocument, Releases, Rendered, Reply, Request, Resolved, RouteError, Shown, Wanted, Which,
+};
+use weir_core::{Ecosystem, PackageName, Timestamp};
+
+pub static ECOSYSTEM: Ecosystem = Ecosystem {
+    id: "toy",
+    title: "Toy",
+    osv: "Toy",
+    purl_type: "toy",
+    names: weir_cargo::ECOSYSTEM.names,
+    versions: weir_cargo::ECOSYSTEM.versions,
+    registry: &Toy,
+    upstream: DefaultUpstream { name: "toy", url: "https://toy.example/", hosts: &[] },
+};
+
+pub struct Toy;
+
+fn package(name: &str) -> PackageName {
+    PackageName::from_normalized(name)
+}
+
+fn wanted(path: String) -> Wanted {
+    Wanted { path, accept: "*/*", shared: false }
+}
+
+fn file(version: &str, list: &str) -> Artifact {
+    let url = format!("{}{version}.crate", list.strip_suffix("list").unwrap_or(list));
+    Artifact { file: format!("{version}.crate"), url, ..Artifact::default() }
+}
+
+fn text<'a>(document: &Document<'a>) -> &'a str {
+    std::str::from_utf8(document.body).unwrap()
+}
+
+impl Registry for Toy {
+    /// `{name}/list`, `{name}/all` (which asks for every release), `{name}/newest`, `{name}/about/{version}`, `{name}/{version}.crate`.
+    fn route(&self, request: &Request<'_>) -> Result<Ask, RouteError> {
+        let form = |kind, detail: Option<&str>| Form { kind, detail: detail.map(str::to_owned) };
+        match request.path.split('/').collect::<Vec<_>>().as_slice() {
+            [name, "list"] => Ok(Ask::Index { package: package(name), form: form("list", None) }),
+            [name, "all"] => Ok(Ask::Index { package: package(name), form: form("all", None) }),
+            [name, "newest"] => Ok(Ask::Index { package: package(name), form: form("newest", None) }),
+            [name, "about", version] => Ok(Ask::Index { package: package(name), form: form("about", Some(version)) }),
+            [name, file] => {
+                Ok(Ask::Artifact { package: package(name), which: Which::File((*file).to_owned()), part: Part::Whole })
+            }
+            _ => Err(RouteError::NotFound(String::from("nothing"))),
+        }
+    }
+
+    fn documents(&self, package: &PackageName) -> Vec<Wanted> {
+        vec![wanted(format!("{package}/list"))]
+    }
+
+    fn parse(&self, _: &PackageName, documents: &[Document<'_>]) -> Result<Index, InvalidDocument> {
+        let [list] = documents else { panic!("{documents:?}") };
+        let releases = text(list).lines().map(|version| Release {
+            version: version.to_owned(),
+            artifacts: vec![file(version, list.url)],
+            ..Release::default()
+        });
+        Ok(Index { releases: releases.collect(), status: None })
+    }
+
+    fn said(&self, _: &[Document<'_>], _: &Index, _: &str) -> serde_json::Value {
+        serde_json::json!({})
+    }
+
+    fn shown(&self, page: &Page<'_>, form: &Form) -> Shown {
+        let has = |version: &str| page.index.releases.iter().any(|release| release.version == version);
+        match (&form.detail, form.kind) {
+            (Some(version), _) if has(version) => Shown::Release(version.clone()),
+            (None, "list" | "all") => Shown::Package,
+            _ => Shown::Nothing,
+        }
+    }
+
+    fn render(&self, page: &Page<'_>, form: &Form) -> Result<Rendered, InvalidDocument> {
+        let shown = page.index.releases.iter().zip(page.releases).filter(|(_, served)| served.refused.is_none());
+        let body = match (&form.detail, page.documents) {
+            (None, _) => shown.map(|(release, _)| format!("{}\n", release.version)).collect(),
+            (Some(_), [_, about]) => text(about).to_owned(),
+            (Some(_), _) => panic!("{:?}", page.documents),
+        };
+        Ok(Rendered { content_type: String::from("text/plain"), body: body.into_bytes() })
+    }
+
+    fn problem(&self, problem: &Problem) -> Reply {
+        Reply::text(problem.status, format!("{}\n{}\n", problem.line, problem.detail))
+    }
+
+    fn inspection(&self, _: &str) -> Option<Inspection> {
+        None
+    }
+
+    fn declared(&self, _: &str, _: &[Entry], _: &Expected<'_>) -> Declared {
+        Declared::default()
+    }
+
+    fn claimed_version(&self, _: &PackageName, file: &str) -> Option<String> {
+        file.strip_suffix(".crate").map(str::to_owned)
+    }
+
+    fn setup(&self, _: &str) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn install_command(&self, package: &PackageName, version: &str) -> String {
+        format!("toy {package} {version}")
+    }
+
+    fn releases(&self) -> Option<&dyn Releases> {
+        Some(self)
+    }
+}
+
+impl Releases for Toy {
+    fn documents(&self, package: &PackageName, version: &str) -> Vec<Wanted> {
+        vec![wanted(format!("{package}/about/{version}"))]
+    }
+
+    /// The document is a date.
+    fn read(
+        &self,
+        package: &PackageName,
+        version: &str,
+        listed: Option<&Release>,
+        documents: &[ReleaseDocument<'_>],
+    ) -> Result<Release, InvalidDocument> {
+        let [about] = documents else { panic!("{documents:?}") };
+        let url = about.document.url;
+        let published = Timestamp::parse(text(&about.document).trim()).ok_or_else(|| InvalidDocument {
+            url: url.to_owned(),
+            expected: "a date",
+            problem: String::from("it is none"),
+        })?;
+        let list = format!("{}{package}/list", url.split_once(package.as_str()).unwrap().0);
+        let release = listed.cloned().unwrap_or_else(|| Release {
+            version: version.to_owned(),
+            artifacts: vec![file(version, &list)],
+            ..Release::default()
+        });
+        Ok(Release { published: Some(published), ..release })
+    }
+
+    /// The two newest, or the one.
+    fn asked(&self, form: &Form, index: &Index) -> Vec<String> {
+        match &form.detail {
+            Some(version) => vec![version.clone()],
+            None => {
+                let some = if form.kind == "all" { usize::MAX } else { 2 };
+                index.releases.iter().rev().take(some).map(|release| release.version.clone()).collect()
+            }
+        }
+    }
+
+    fn query(&self, package: &PackageName, form: &Form) -> Option<Wanted> {
+        (form.kind == "newest").then(|| wanted(format!("{package}/newest")))
+    }
+
+    fn resolved(&self, _: &Form, document: &Document<'_>) -> Result<Resolved, InvalidDocument> {
+        let version = text(document).trim().to_owned();
+        Ok(Resolved { form: Form { kind: "about", detail: Some(version.clone()) }, version })
+    }
+}
