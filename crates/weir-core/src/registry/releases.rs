@@ -27,6 +27,12 @@ pub trait Releases: Send + Sync {
         documents: &[ReleaseDocument<'_>],
     ) -> Result<Release, InvalidDocument>;
 
+    /// What the documents of some releases tell of others, once all that is kept is in the index: `told` are the releases by
+    /// version with the documents of each, in the order of [`Releases::documents`].
+    fn conclude(&self, package: &PackageName, index: &mut Index, told: &[(&str, Vec<Document<'_>>)]) {
+        let _ = (package, index, told);
+    }
+
     /// The releases whose documents are asked for before a form of a page is made, the most important first: those that
     /// clients choose by it. The gate asks for so many at most.
     fn asked(&self, form: &Form, index: &Index) -> Vec<String>;

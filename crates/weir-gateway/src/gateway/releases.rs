@@ -223,6 +223,7 @@ impl Gateway {
             .collect();
         let kept = self.documents.kept_at(&first.member, &wanted.concat()).await?;
         let mut told = Told::new();
+        let mut read = Vec::new();
         for (version, paths) in versions.into_iter().zip(wanted) {
             let held: Option<Vec<Arc<Held>>> = paths.iter().map(|path| kept.get(path).cloned()).collect();
             let Some(held) = held.filter(|held| !held.is_empty()) else { continue };
@@ -232,12 +233,17 @@ impl Gateway {
             match releases.read(package, &version, listed, &release_documents(&held, &bodies)) {
                 Ok(release) => {
                     place(&mut index.releases, at, release);
+                    read.push((version.clone(), bodies));
                     told.insert(version, held);
                 }
                 Err(invalid) => tracing::warn!(ecosystem = ecosystem.id, package = %package, error = %invalid,
                     "a kept document of a release cannot be read"),
             }
         }
+        let of =
+            |version: &str, bodies| told.get(version).map(|held| known::documents(held, bodies)).unwrap_or_default();
+        let documents: Vec<_> = read.iter().map(|(version, bodies)| (version.as_str(), of(version, bodies))).collect();
+        releases.conclude(package, &mut index, &documents);
         Ok((index, told))
     }
 
