@@ -137,6 +137,13 @@ pub trait Names: Send + Sync {
         name.as_str().to_owned()
     }
 
+    /// The shorter forms of a folded name by which people also mean it, the longest first: a conda package without its
+    /// channel. What is private, denied or waived by such a form is so under the whole name too.
+    fn shorter(&self, folded: &str) -> Vec<String> {
+        let _ = folded;
+        Vec::new()
+    }
+
     /// The purl namespace and name (purl-spec, type definitions): `@acme/x` is `(Some("@acme"), "x")`.
     fn to_purl(&self, name: &PackageName) -> (Option<String>, String) {
         (None, name.as_str().to_owned())

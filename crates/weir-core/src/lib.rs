@@ -6,6 +6,7 @@
 //! | Module | Answers |
 //! |---|---|
 //! | [`ecosystem`] | what is an ecosystem, a package name, a version's place in the order? |
+//! | [`catalogue`] | what if one document lists many packages? |
 //! | [`registry`] | what does a client ask for, what did upstream say, what does the client get? |
 //! | [`facts`] | what is known about a release when it is judged? |
 //! | [`purl`] | how is a package named across ecosystems? |
@@ -13,6 +14,7 @@
 //! | [`digest`] | which bytes are meant? |
 //! | [`time`] | when? |
 
+pub mod catalogue;
 pub mod digest;
 pub mod ecosystem;
 pub mod facts;

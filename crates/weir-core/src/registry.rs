@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::{Catalogue, Packing};
 use crate::digest::StatedDigests;
 use crate::ecosystem::PackageName;
 use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
@@ -26,6 +27,11 @@ pub trait Registry: Send + Sync {
     /// where names say nothing of upstreams.
     fn member<'a>(&self, package: &'a PackageName) -> Option<&'a str> {
         let _ = package;
+        None
+    }
+
+    /// How its catalogues are read, where one document lists many packages: those have none by [`Registry::documents`].
+    fn catalogue(&self) -> Option<&dyn Catalogue> {
         None
     }
 
@@ -160,6 +166,20 @@ pub enum Ask {
         which: Which,
         /// Which bytes.
         part: Part,
+    },
+    /// A part's catalogue.
+    Catalogue {
+        /// The part.
+        part: String,
+        /// As which file.
+        packing: Packing,
+    },
+    /// A document about what the pages of these parts leave out, in a form of [`Catalogue::told`].
+    LeftOut {
+        /// The parts.
+        parts: Vec<String>,
+        /// The form.
+        form: Form,
     },
     /// An answer that needs nothing (`config.json`, ping).
     Reply(Reply),

@@ -32,6 +32,11 @@ impl Glob {
         fold(text, |name| ecosystem.names.parse(name).map_err(|error| error.problem), ecosystem)
     }
 
+    /// True if a package's folded name matches, or a shorter form by which people also mean it.
+    pub fn means(&self, ecosystem: &Ecosystem, folded: &str) -> bool {
+        self.matches(folded) || ecosystem.names.shorter(folded).iter().any(|shorter| self.matches(shorter))
+    }
+
     /// True if `folded` matches. Linear in practice: each piece is looked for once, from left to right.
     pub fn matches(&self, folded: &str) -> bool {
         let Some((first, rest)) = self.pieces.split_first() else { return false };
@@ -175,7 +180,7 @@ impl Pattern {
 
     /// True if the package is meant, in some version.
     pub fn covers_package(&self, ecosystem: &Ecosystem, folded: &str) -> bool {
-        self.ecosystem == ecosystem && self.name.matches(folded)
+        self.ecosystem == ecosystem && self.name.means(ecosystem, folded)
     }
 
     /// True if `version` of a package that [`Pattern::covers_package`] is meant; `None` if the version cannot be read.

@@ -141,6 +141,8 @@ pub struct Download {
     pub length: Option<u64>,
     /// Its media type with parameters, as sent; empty if none was.
     pub content_type: String,
+    /// `ETag`, as sent.
+    pub etag: Option<String>,
     /// `Last-Modified`, as sent.
     pub last_modified: Option<String>,
     pub(crate) body: Body,

@@ -17,13 +17,17 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::address::{self, Allowed, Authority, HostEntry, MAX_URL_BYTES, Refused, redacted, redacted_text};
-use crate::body::{Body, Download};
+use crate::body::Body;
 use crate::circuit::Circuit;
 use crate::config::{ConfigError, Limits, UpstreamConfig};
 use crate::connection::{self, Credentials, cause, is_tls};
 use crate::error::{Phase, UpstreamError};
 use crate::resolve;
 use crate::secret::Secret;
+
+mod open;
+
+pub use open::Opened;
 
 /// Longest `ETag` or `Last-Modified` that is kept and sent back.
 const MAX_VALIDATOR_BYTES: usize = 1024;
@@ -166,16 +170,7 @@ impl Upstream {
     pub async fn document(&self, path: &str, accept: &str, validators: &Validators) -> Result<Fetched, UpstreamError> {
         let url = self.under_base(path)?;
         let limits = &self.inner.limits;
-        let mut headers = HeaderMap::new();
-        put(&mut headers, ACCEPT, accept);
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        if let Some(etag) = &validators.etag {
-            put(&mut headers, IF_NONE_MATCH, etag);
-        }
-        if let Some(last_modified) = &validators.last_modified {
-            put(&mut headers, IF_MODIFIED_SINCE, last_modified);
-        }
-        let conditional = headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE);
+        let (headers, conditional) = conditions(accept, "gzip", validators);
         let question = Question {
             method: Method::GET,
             headers,
@@ -210,39 +205,6 @@ impl Upstream {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Opens the artifact at `url`, an absolute address from an index. Absence is [`UpstreamError::is_absent`].
-    pub async fn open(&self, url: &str) -> Result<Download, UpstreamError> {
-        let url = self.outside(url)?;
-        let limits = &self.inner.limits;
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let question = Question {
-            method: Method::GET,
-            headers,
-            body: None,
-            artifact: true,
-            total: limits.artifact_total,
-            limit: limits.artifact_bytes,
-        };
-        let answer = self.ask(&url, &question).await?;
-        if answer.status != StatusCode::OK {
-            return Err(answer.unexpected());
-        }
-        if let Some(length) = answer.body.expected
-            && length > limits.artifact_bytes
-        {
-            return Err(UpstreamError::TooLarge { url: answer.body.url, limit: limits.artifact_bytes });
-        }
-        Ok(Download {
-            url: answer.body.url.clone(),
-            length: answer.body.expected,
-            content_type: text(&answer.headers, &CONTENT_TYPE).unwrap_or_default(),
-            last_modified: validator(&answer.headers, &LAST_MODIFIED),
-            body: answer.body,
-        })
     }
 
     /// Hands a request on: `path_and_query` is relative to the base and percent-encoded. Any status is an answer.
@@ -520,6 +482,21 @@ impl Answer {
             }),
         }
     }
+}
+
+/// The headers of a request for a document, and whether they make it a conditional one.
+fn conditions(accept: &str, coding: &'static str, validators: &Validators) -> (HeaderMap, bool) {
+    let mut headers = HeaderMap::new();
+    put(&mut headers, ACCEPT, accept);
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding));
+    if let Some(etag) = &validators.etag {
+        put(&mut headers, IF_NONE_MATCH, etag);
+    }
+    if let Some(last_modified) = &validators.last_modified {
+        put(&mut headers, IF_MODIFIED_SINCE, last_modified);
+    }
+    let conditional = headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE);
+    (headers, conditional)
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3); its form as a date is not used by registries.

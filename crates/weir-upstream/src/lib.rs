@@ -28,7 +28,7 @@ mod resolve;
 pub mod secret;
 
 pub use body::Download;
-pub use client::{Fetched, Forwarded, Upstream, Validators};
+pub use client::{Fetched, Forwarded, Opened, Upstream, Validators};
 pub use config::{ConfigError, Limits, UpstreamConfig};
 pub use error::{Phase, UpstreamError};
 pub use flights::{FlightBroken, Flights};

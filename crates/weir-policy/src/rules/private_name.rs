@@ -93,7 +93,7 @@ impl Check for Set {
     }
     fn name(&self, ecosystem: &Ecosystem, name: &PackageName) -> Option<Reason> {
         let folded = ecosystem.names.fold(name);
-        let private = self.names.iter().find(|it| it.ecosystem == ecosystem && it.glob.matches(&folded))?;
+        let private = self.names.iter().find(|it| it.ecosystem == ecosystem && it.glob.means(ecosystem, &folded))?;
         let message = format!(
             "The name `{name}` is private (`{}`), so no public registry is asked for it; publish it to your own.",
             private.text
