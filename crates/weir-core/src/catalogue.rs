@@ -28,8 +28,9 @@ pub trait Catalogue: Send + Sync {
     /// such part.
     fn sources(&self, part: &str) -> Vec<Source>;
 
-    /// Cuts a document into frame and pieces, in order. What comes out is the document without separators between pieces.
-    fn cut(&self, document: &mut dyn BufRead, cuts: &mut dyn Cuts) -> Result<Cut, CutError>;
+    /// Cuts the document that came from `address` into frame and pieces, in order. What comes out is the document without
+    /// separators between pieces.
+    fn cut(&self, address: &str, document: &mut dyn BufRead, cuts: &mut dyn Cuts) -> Result<Cut, CutError>;
 
     /// What stands between two pieces that follow one another in a page.
     fn separator(&self) -> &'static [u8];
@@ -102,8 +103,9 @@ pub trait Cuts {
 /// What a catalogue says of all its pieces.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Cut {
-    /// What the addresses of its files are relative to, itself relative to the catalogue's own address; `None`: to that.
-    pub base: Option<String>,
+    /// The absolute address that those of its files are relative to: [`Document::url`](crate::registry::Document::url) of
+    /// every package's pieces.
+    pub base: String,
 }
 
 /// Why a catalogue could not be cut.

@@ -5,6 +5,7 @@
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,6 +148,22 @@ pub trait Names: Send + Sync {
     /// The purl namespace and name (purl-spec, type definitions): `@acme/x` is `(Some("@acme"), "x")`.
     fn to_purl(&self, name: &PackageName) -> (Option<String>, String) {
         (None, name.as_str().to_owned())
+    }
+
+    /// The purl's qualifiers that are part of the name (conda's channel).
+    fn qualifiers(&self, name: &PackageName) -> Vec<(&'static str, String)> {
+        let _ = name;
+        Vec::new()
+    }
+
+    /// The name that a purl stands for by its namespace and name, with those of its qualifiers that are part of a name.
+    fn qualified(
+        &self,
+        name: PackageName,
+        qualifiers: &BTreeMap<String, String>,
+    ) -> Result<PackageName, InvalidName> {
+        let _ = qualifiers;
+        Ok(name)
     }
 
     /// The name that a purl's namespace and name stand for.

@@ -50,7 +50,7 @@ impl Purl {
             namespace,
             name,
             version: version.map(str::to_owned),
-            qualifiers: BTreeMap::new(),
+            qualifiers: ecosystem.names.qualifiers(package).into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             subpath: None,
         }
     }
@@ -121,7 +121,8 @@ impl Purl {
             let known = ecosystems.iter().map(|ecosystem| ecosystem.purl_type).collect::<Vec<_>>().join(", ");
             InvalidPurl::UnknownType(self.to_string(), self.ty.clone(), known)
         })?;
-        Ok((ecosystem, ecosystem.names.from_purl(self.namespace.as_deref(), &self.name)?))
+        let name = ecosystem.names.from_purl(self.namespace.as_deref(), &self.name)?;
+        Ok((ecosystem, ecosystem.names.qualified(name, &self.qualifiers)?))
     }
 }
 

@@ -13,9 +13,10 @@ use weir_blob::Blobs;
 use weir_core::registry::{InvalidDocument, Wanted};
 use weir_core::{Clock, Digest, Timestamp};
 use weir_store::{NewDocument, Store};
-use weir_upstream::{Fetched, Flights, UpstreamError, Validators};
+use weir_upstream::{Fetched, Flights, Opened, UpstreamError, Validators};
 
 use crate::cache::Lru;
+use crate::catalogues::{Catalogued, Slice};
 use crate::members::{Member, MemberId, Nobody};
 use crate::metrics::{Metrics, Write};
 use crate::trouble::{Part, Trouble};
@@ -65,6 +66,8 @@ pub struct Held {
     pub checked_at: Timestamp,
     /// Set if it is served although upstream did not confirm it in time: why.
     pub stale: Option<String>,
+    /// Set if it is a package's part of a catalogue: where its bytes are.
+    pub slice: Option<Arc<Slice>>,
     etag: Option<String>,
     last_modified: Option<String>,
 }
@@ -465,10 +468,25 @@ impl Documents {
             Ok(Fetched::Absent { .. }) => "absent",
             Err(_) => "error",
         };
+        self.asked(member, outcome, fetched.as_ref().err());
+    }
+
+    /// Counts the answer to a request for a document that is too large for memory.
+    pub(crate) fn count_opened(&self, member: &Member, opened: &Result<Opened, UpstreamError>) {
+        let outcome = match opened {
+            Ok(Opened::Document(_)) => "changed",
+            Ok(Opened::NotModified) => "unchanged",
+            Ok(Opened::Absent { .. }) => "absent",
+            Err(_) => "error",
+        };
+        self.asked(member, outcome, opened.as_ref().err());
+    }
+
+    fn asked(&self, member: &Member, outcome: &'static str, error: Option<&UpstreamError>) {
         self.metrics.upstream_asked(member.id(), outcome, self.clock.now());
-        match fetched {
-            Err(error) => self.trouble.note(member.id(), Part::Index, error.to_string()),
-            Ok(_) => self.trouble.over(member.id(), Part::Index),
+        match error {
+            Some(error) => self.trouble.note(member.id(), Part::Index, error.to_string()),
+            None => self.trouble.over(member.id(), Part::Index),
         }
     }
 
@@ -483,6 +501,9 @@ impl Documents {
     pub async fn peek(&self, held: &Held) -> Result<Bytes, DocumentError> {
         if let Some(body) = self.bodies.get(&held.digest) {
             return Ok(body);
+        }
+        if let Some(slice) = &held.slice {
+            return slice.read(&self.blobs).await;
         }
         let compressed = self
             .blobs
@@ -550,6 +571,16 @@ impl Documents {
         self.held.clear();
     }
 
+    /// How long upstream's answers are taken for current.
+    pub const fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+
+    /// While this is held, bytes that are found to be there are not given up before a row names them.
+    pub(crate) async fn storing(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.storing.read().await
+    }
+
     /// Bytes of decoded documents in memory.
     pub fn weight(&self) -> usize {
         self.bodies.weight()
@@ -562,6 +593,23 @@ impl Held {
         self.last_modified.as_deref().and_then(Timestamp::parse_http)
     }
 
+    /// A package's part of a catalogue.
+    pub(crate) fn slice(of: &Catalogued, key: &str, digest: Digest, url: String, slice: Slice) -> Self {
+        Self {
+            member: Arc::clone(&of.member),
+            digest,
+            path: format!("{}#{key}", of.part),
+            seen_from: of.seen_from,
+            url,
+            content_type: String::new(),
+            checked_at: of.checked_at,
+            stale: of.stale.clone(),
+            slice: Some(Arc::new(slice)),
+            etag: None,
+            last_modified: None,
+        }
+    }
+
     fn new(member: &Arc<Member>, row: weir_store::DocumentRow) -> Self {
         Self {
             member: Arc::clone(member),
@@ -572,6 +620,7 @@ impl Held {
             content_type: row.content_type,
             checked_at: row.checked_at,
             stale: None,
+            slice: None,
             etag: row.etag,
             last_modified: row.last_modified,
         }

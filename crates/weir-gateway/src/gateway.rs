@@ -16,6 +16,7 @@ use weir_upstream::Flights;
 
 use crate::account::{Account, Books};
 use crate::cache::Lru;
+use crate::catalogues::Catalogues;
 use crate::documents::{DocumentError, Documents, Lifetimes};
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
@@ -32,6 +33,7 @@ use crate::view::View;
 mod answer;
 mod artifact;
 mod audit;
+mod catalogue;
 mod decisions;
 mod follow;
 mod licenses;
@@ -184,6 +186,10 @@ pub struct Gateway {
     well_known: ArcSwap<Lists>,
     members: Members,
     documents: Arc<Documents>,
+    catalogues: Arc<Catalogues>,
+    /// Pages of whole catalogues. Their weight is bytes on disk.
+    wholes: Lru<catalogue::Key, Arc<catalogue::Whole>>,
+    making: Flights<(catalogue::Key, catalogue::Made), Result<Arc<catalogue::Whole>, Arc<Failure>>>,
     transfers: Arc<Transfers>,
     stock: Arc<Stock>,
     known: Lru<PackageKey, Arc<Known>>,
@@ -230,6 +236,12 @@ impl Gateway {
             settings.lifetimes,
             settings.memory / 4,
         ));
+        let catalogues = Catalogues::new(
+            Arc::clone(&documents),
+            parts.store.clone(),
+            Arc::clone(&parts.blobs),
+            Arc::clone(&parts.clock),
+        );
         let means = Means {
             store: parts.store.clone(),
             blobs: Arc::clone(&parts.blobs),
@@ -257,6 +269,9 @@ impl Gateway {
             well_known: ArcSwap::default(),
             members: parts.members,
             documents,
+            catalogues: Arc::new(catalogues),
+            wholes: Lru::new(catalogue::PAGES_BYTES),
+            making: Flights::new(),
             transfers,
             stock,
             known: Lru::new(settings.memory / 4),

@@ -40,6 +40,15 @@ impl Learnt {
         counts.of.get(key).copied().unwrap_or(counts.floor)
     }
 
+    /// The number of what is known about all packages, and of which of `ecosystem` something was learnt after `number`;
+    /// `None` if that cannot be said any more.
+    pub fn since(&self, ecosystem: &str, number: u64) -> (u64, Option<Vec<PackageName>>) {
+        let counts = self.lock();
+        let later = counts.of.iter().filter(|((of, _), count)| *of == ecosystem && **count > number);
+        let packages = (counts.floor <= number).then(|| later.map(|((_, package), _)| package.clone()).collect());
+        (counts.last, packages)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -63,7 +72,11 @@ mod tests {
         let after = learnt.of(&("pypi", package.clone()));
         assert!(after > before);
         assert!(learnt.of(&("pypi", other)) > 0);
+        let (number, packages) = learnt.since("pypi", before);
+        assert_eq!(packages, None);
         learnt.add("pypi", &package);
+        assert_eq!(learnt.since("pypi", number).1, Some(vec![package.clone()]));
+        assert_eq!(learnt.since("npm", number).1, Some(Vec::new()));
         assert!(learnt.of(&("pypi", package)) > after);
     }
 }

@@ -5,6 +5,7 @@
 //! | [`gateway`] | what does the gate hold, and how does a request pass through it? |
 //! | [`members`] | which upstreams does an ecosystem have? |
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
+//! | [`catalogues`] | what if one document of upstream lists many packages? |
 //! | [`known`] | what is known about a package, whatever the stage? |
 //! | [`departed`] | what does upstream no longer list, and why would it be refused? |
 //! | [`judged`] | what does a stage make of it, and what if a token is bound to another? |
@@ -29,6 +30,7 @@
 pub mod account;
 pub mod admission;
 pub mod cache;
+pub mod catalogues;
 pub mod departed;
 pub mod documents;
 pub mod explain;

@@ -102,10 +102,15 @@ impl Members {
 
     /// The one that answers for a package.
     pub fn answering(&self, ecosystem: &Ecosystem, package: &PackageName) -> Result<&Arc<Member>, Nobody> {
-        let Some(name) = ecosystem.registry.member(package) else { return self.last(ecosystem) };
+        self.named(ecosystem, ecosystem.registry.member(package), package.as_str())
+    }
+
+    /// The one of this name, or the last where none is named. `what` is what it is asked for.
+    pub fn named(&self, ecosystem: &Ecosystem, name: Option<&str>, what: &str) -> Result<&Arc<Member>, Nobody> {
+        let Some(name) = name else { return self.last(ecosystem) };
         self.of(ecosystem).iter().find(|member| *member.name == *name).ok_or_else(|| Nobody::Unknown {
             ecosystem: ecosystem.id,
-            package: package.to_string(),
+            package: what.to_owned(),
             name: name.to_owned(),
         })
     }

@@ -64,6 +64,20 @@ pub fn page(page: &PageBytes, coding: Coding, headers: &HeaderMap) -> Response {
     response
 }
 
+/// True if the client has what `tag` marks already.
+pub fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
+    matches_none(headers, tag)
+}
+
+/// The head of a page that is sent from a file; the caller adds what its body is.
+pub fn whole(code: StatusCode, etag: &str, body: Body) -> Response {
+    let mut response = status(code, body);
+    put(&mut response, header::ETAG, etag);
+    response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    response
+}
+
 /// True if `If-None-Match` names `tag` in any coding (RFC 9110 §13.1.2).
 fn matches_none(headers: &HeaderMap, tag: &str) -> bool {
     headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {

@@ -118,6 +118,8 @@ impl Gateway {
             Ask::Names(form) => call.phases.time(Phase::Store, self.names(call.ecosystem, &form)).await,
             Ask::Whoami => Ok(respond::reply(call.ecosystem.registry.whoami(&principal.name))),
             Ask::Audit => call.phases.time(Phase::Judge, self.audit(call, body)).await,
+            Ask::Catalogue { part, packing } => self.catalogue(call, &part, packing).await,
+            Ask::LeftOut { parts, form } => self.left_out(call, &parts, &form).await,
             Ask::Forward(path) => self.forward(call, &path).await,
         }
     }

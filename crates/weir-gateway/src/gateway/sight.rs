@@ -102,6 +102,10 @@ impl Gateway {
         if has(&sight.view) || !self.settings.online {
             return Ok(sight);
         }
+        if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
+            let (_, member) = self.member_of(ecosystem, &place.part)?;
+            phases.time(Phase::Upstream, self.catalogues.confirm(&member, &place.part)).await;
+        }
         let member = self.members.answering(ecosystem, package).map_err(DocumentError::from)?;
         for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
             phases.time(Phase::Upstream, self.documents.confirm(member, wanted)).await;
@@ -114,6 +118,14 @@ impl Gateway {
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Vec<Arc<Held>>, DocumentError> {
+        if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
+            let (_, catalogued) = self.catalogued(ecosystem, &place.part).await?;
+            let held = catalogued.slice(&place.key).ok_or_else(|| DocumentError::Absent {
+                upstream: catalogued.member.upstream.base().to_owned(),
+                path: package.to_string(),
+            })?;
+            return Ok(vec![Arc::new(held)]);
+        }
         let member = self.members.answering(ecosystem, package)?;
         let mut held = Vec::new();
         for wanted in ecosystem.registry.documents(package) {
@@ -162,7 +174,11 @@ impl Gateway {
         let (index, told) = self.add_told(ecosystem, &package, &held, index).await?;
         let now = self.moment_of_sight();
         let document = held.first().map_or(stamp.advisories, |held| held.digest);
-        let first_seen = self.first_seen(ecosystem, &package, &index, listed, &document, now).await?;
+        let first_seen = match held.first().and_then(|held| held.slice.as_ref()) {
+            // A catalogue's sights are kept with it.
+            Some(slice) => slice.first_seen(&index),
+            None => self.first_seen(ecosystem, &package, &index, listed, &document, now).await?,
+        };
         let changed = first_seen.changes;
         let rows = self.store.artifacts(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
         let artifacts: HashMap<_, _> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();

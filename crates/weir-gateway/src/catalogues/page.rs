@@ -1,0 +1,450 @@
+//! What of a catalogue does a stage show, and how is it written?
+//!
+//! Every package is judged as it is when a file of it is asked for: the same index, the same facts, the same function. That
+//! is done for all of them at once, without a look into the store: what the store knows more of is judged before
+//! ([`Judging::apart`]).
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+
+use weir_advisory::Index as Advisories;
+use weir_blob::Spool;
+use weir_core::catalogue::{Catalogue, Fate, Place};
+use weir_core::digest::{Hasher, StatedDigests};
+use weir_core::registry::{Document, Page};
+use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
+use weir_names::Lists;
+use weir_policy::{Outcome, Policy};
+
+use super::Catalogued;
+use super::slice::piece;
+use super::table::{Block, Entry, FRAME, Table};
+use crate::judged::Stages;
+use crate::known::{self, Known, Stamp};
+use crate::view::View;
+use crate::{departed, served};
+
+/// Packages that one thread takes at a time: their pieces lie close together.
+const AT_ONCE: usize = 128;
+/// Decoded blocks that a thread keeps.
+const BLOCKS: usize = 6;
+/// Threads that judge one catalogue.
+const THREADS: usize = 4;
+/// Refused artifacts that are told by name.
+const EXAMPLES: usize = 20;
+/// Decoded stretches that wait for being compressed.
+const WAITING: usize = 4;
+/// How hard a page is compressed.
+const LEVEL: i32 = 1;
+
+/// What a catalogue is judged by.
+pub(crate) struct Judging {
+    pub(crate) ecosystem: &'static Ecosystem,
+    pub(crate) catalogued: Arc<Catalogued>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) stages: Stages,
+    pub(crate) advisories: Arc<Advisories>,
+    pub(crate) names: Arc<Lists>,
+    pub(crate) public_url: String,
+    /// The address of the stage's ecosystem root.
+    pub(crate) base: String,
+    pub(crate) now: Timestamp,
+    /// The packages of which the store knows more than the catalogue, by key, as they are judged.
+    pub(crate) apart: HashMap<String, Option<Arc<View>>>,
+}
+
+/// What became of the pieces.
+#[derive(Default)]
+pub(crate) struct Verdicts {
+    /// Parallel to the entries: true where it is left out.
+    pub(crate) hidden: Vec<bool>,
+    /// What is in an entry's place.
+    pub(crate) others: HashMap<u32, Vec<u8>>,
+    /// The packages that look otherwise than upstream's, with a digest of how.
+    pub(crate) touched: HashMap<Box<str>, Digest>,
+    /// Of which the store has to be asked, before anything can be said.
+    pub(crate) wanting: Vec<String>,
+    pub(crate) told: Told,
+    pub(crate) changes_at: Option<Timestamp>,
+    /// Packages that could not be read, which are left out.
+    pub(crate) unreadable: u64,
+}
+
+/// What is told of what is left out.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Told {
+    pub(crate) rules: BTreeMap<String, u64>,
+    pub(crate) examples: Vec<(String, String)>,
+}
+
+/// What one package comes to.
+pub(crate) struct Verdict {
+    fates: Vec<Fate>,
+    digest: Option<Digest>,
+    told: Told,
+    changes_at: Option<Timestamp>,
+}
+
+/// Reads decoded blocks of a catalogue.
+struct Blocks<'a> {
+    file: File,
+    table: &'a Table,
+    decoder: zstd::bulk::Decompressor<'static>,
+    kept: Vec<(u32, Vec<u8>)>,
+    packed: Vec<u8>,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(file: &File, table: &'a Table) -> io::Result<Self> {
+        let decoder = zstd::bulk::Decompressor::new()?;
+        Ok(Self { file: file.try_clone()?, table, decoder, kept: Vec::new(), packed: Vec::new() })
+    }
+
+    fn decode(&mut self, block: &Block, into: &mut Vec<u8>) -> io::Result<()> {
+        use std::os::unix::fs::FileExt as _;
+        self.packed.resize(block.packed as usize, 0);
+        self.file.read_exact_at(&mut self.packed, block.at)?;
+        into.clear();
+        into.reserve_exact((block.plain as usize).saturating_sub(into.capacity()));
+        self.decoder.decompress_to_buffer(&self.packed, into).map(drop)
+    }
+
+    /// The bytes of an entry.
+    fn piece(&mut self, entry: &Entry) -> io::Result<&[u8]> {
+        let at = match self.kept.iter().position(|(number, _)| *number == entry.block) {
+            Some(at) => at,
+            None => {
+                let mut plain = if self.kept.len() >= BLOCKS { self.kept.remove(0).1 } else { Vec::new() };
+                let block =
+                    *self.table.blocks.get(entry.block as usize).ok_or_else(|| io::Error::other("no such block"))?;
+                plain.reserve_exact((block.plain as usize).saturating_sub(plain.capacity()));
+                self.decode(&block, &mut plain)?;
+                self.kept.push((entry.block, plain));
+                self.kept.len() - 1
+            }
+        };
+        let (_, plain) = self.kept.get(at).ok_or_else(|| io::Error::other("no such block"))?;
+        piece(plain, entry).map_err(io::Error::other)
+    }
+}
+
+impl Judging {
+    /// Judges every package. `file` has the catalogue's blocks. Blocks.
+    pub(crate) fn judge(&self, catalogue: &dyn Catalogue, file: &File) -> io::Result<Verdicts> {
+        let table = &*self.catalogued.table;
+        let all = Mutex::new(Verdicts { hidden: vec![false; table.entries.len()], ..Verdicts::default() });
+        let next = AtomicUsize::new(0);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        let work = || -> io::Result<()> {
+            let mut blocks = Blocks::new(file, table)?;
+            loop {
+                let from = next.fetch_add(AT_ONCE, Ordering::Relaxed);
+                if from >= table.packages.len() {
+                    return Ok(());
+                }
+                let to = (from + AT_ONCE).min(table.packages.len());
+                let mut verdicts = Vec::with_capacity(to - from);
+                for package in from..to {
+                    verdicts.push((package, self.package(catalogue, &mut blocks, package)?));
+                }
+                let mut all = all.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                for (package, verdict) in verdicts {
+                    all.add(table, package, verdict);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut outcome = work();
+            for thread in threads {
+                let other = thread.join().unwrap_or_else(|_| Err(io::Error::other("judging was broken off")));
+                outcome = outcome.and(other);
+            }
+            outcome
+        })?;
+        let mut all = all.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        all.told.examples.sort();
+        all.told.examples.truncate(EXAMPLES);
+        all.wanting.sort();
+        Ok(all)
+    }
+
+    /// `Ok(None)`: of this one the store knows more. `Ok(Some(Err(())))`: it cannot be read.
+    fn package(
+        &self,
+        catalogue: &dyn Catalogue,
+        blocks: &mut Blocks<'_>,
+        package: usize,
+    ) -> io::Result<Option<Result<Verdict, ()>>> {
+        let table = blocks.table;
+        let Some(listed) = table.packages.get(package) else { return Ok(Some(Err(()))) };
+        let mut document = Vec::new();
+        let mut ends = Vec::new();
+        for (entry, _) in table.pieces_of(package) {
+            let entry = table.entries.get(*entry as usize).ok_or_else(|| io::Error::other("no such entry"))?;
+            document.extend_from_slice(blocks.piece(entry)?);
+            ends.push(document.len());
+            document.push(b'\n');
+        }
+        let pieces: Vec<&[u8]> = ends
+            .iter()
+            .scan(0, |from, end| {
+                let piece = document.get(*from..*end).unwrap_or_default();
+                *from = end + 1;
+                Some(piece)
+            })
+            .collect();
+        if let Some(view) = self.apart.get(&*listed.key) {
+            return Ok(Some(view.as_ref().ok_or(()).map(|view| self.verdict(catalogue, view, &document, &pieces))));
+        }
+        let place = Place { part: self.catalogued.part.clone(), key: listed.key.to_string() };
+        let Some(name) = catalogue.package(&place) else { return Ok(Some(Err(()))) };
+        if self.is_private(&name) {
+            return Ok(Some(Ok(Verdict::hidden(pieces.len(), PRIVATE))));
+        }
+        let view = match self.view(name, &place.key, &document) {
+            Seen::Unreadable => return Ok(Some(Err(()))),
+            Seen::Wanting => return Ok(None),
+            Seen::View(view) => view,
+        };
+        Ok(Some(Ok(self.verdict(catalogue, &view, &document, &pieces))))
+    }
+
+    fn is_private(&self, package: &PackageName) -> bool {
+        let mut rules = self.stages.iter().filter_map(|stage| self.policy.stage(stage));
+        rules.any(|rules| weir_policy::private_name(rules, self.ecosystem, package).is_some())
+    }
+
+    /// The package as it is when a file of it is asked for.
+    fn view(&self, name: PackageName, key: &str, document: &[u8]) -> Seen {
+        let Some(held) = self.catalogued.slice(key) else { return Seen::Unreadable };
+        let documents = [Document { url: &held.url, content_type: "", body: document }];
+        let Ok(mut index) = self.ecosystem.registry.parse(&name, &documents) else { return Seen::Unreadable };
+        let is_like = self.names.of(self.ecosystem).is_some_and(|names| names.lookalike(name.as_str()).is_some());
+        let has_siblings =
+            index.releases.iter().flat_map(|release| &release.artifacts).any(|artifact| artifact.metadata.is_some());
+        if is_like || has_siblings || served::matters(&index) {
+            return Seen::Wanting;
+        }
+        let first_seen = held.slice.as_ref().map(|slice| slice.first_seen(&index)).unwrap_or_default();
+        let nothing = HashMap::new();
+        let mut facts =
+            known::facts(self.ecosystem, &name, &index, &first_seen, &nothing, &HashMap::new(), &self.advisories);
+        departed::add(&mut index, &mut facts, &self.advisories);
+        let stamp = Stamp {
+            documents: vec![held.digest],
+            advisories: self.advisories.digest(),
+            names: self.names.digest(),
+            learnt: 0,
+        };
+        let known = Arc::new(Known::new(vec![Arc::new(held)], index, facts, nothing, stamp));
+        match View::judge(known, Arc::clone(&self.policy), &self.stages, &self.public_url, self.now) {
+            Some(view) => Seen::View(Box::new(view)),
+            None => Seen::Unreadable,
+        }
+    }
+
+    fn verdict(&self, catalogue: &dyn Catalogue, view: &View, document: &[u8], pieces: &[&[u8]]) -> Verdict {
+        let index = &view.known.index;
+        let url = view.known.held.first().map_or("", |held| held.url.as_str());
+        let documents = [Document { url, content_type: "", body: document }];
+        let package = &view.known.facts.package;
+        let page = Page { package, documents: &documents, index, releases: view.served(), base: &self.base };
+        let fates = catalogue.fates(&page, pieces);
+        let mut told = Told::default();
+        for (release, judged) in index.releases.iter().zip(&view.judged.together().releases) {
+            for (artifact, judged) in release.artifacts.iter().zip(&judged.artifacts) {
+                if judged.effective <= Outcome::Warn {
+                    continue;
+                }
+                let reason = judged.reasons.iter().next();
+                let rule = reason.map_or("", |reason| &reason.rule);
+                *told.rules.entry(rule.to_owned()).or_default() += 1;
+                if told.examples.len() < EXAMPLES {
+                    let line = reason.map_or("", |reason| &reason.line);
+                    told.examples.push((format!("{package} {}", artifact.file), line.to_owned()));
+                }
+            }
+        }
+        Verdict { digest: digest(&fates), fates, told, changes_at: view.judged.together().changes_at }
+    }
+
+    /// How one package looks otherwise than upstream's: see [`Verdicts::touched`]. Blocks.
+    pub(crate) fn one(&self, catalogue: &dyn Catalogue, file: &File, key: &str) -> io::Result<Option<Digest>> {
+        let table = &*self.catalogued.table;
+        let Some(package) = table.find(key) else { return Ok(None) };
+        let mut all = Verdicts { hidden: vec![false; table.entries.len()], ..Verdicts::default() };
+        all.add(table, package, self.package(catalogue, &mut Blocks::new(file, table)?, package)?);
+        Ok(all.touched.get(key).copied())
+    }
+}
+
+/// The rule that hides what is never asked of upstream.
+const PRIVATE: &str = "private-name";
+
+enum Seen {
+    View(Box<View>),
+    Wanting,
+    Unreadable,
+}
+
+impl Verdict {
+    fn hidden(pieces: usize, rule: &str) -> Self {
+        let fates = vec![Fate::Hidden; pieces];
+        let rules = BTreeMap::from([(rule.to_owned(), pieces as u64)]);
+        Self { digest: digest(&fates), fates, told: Told { rules, examples: Vec::new() }, changes_at: None }
+    }
+}
+
+/// How a package differs from upstream's; `None` if it does not.
+fn digest(fates: &[Fate]) -> Option<Digest> {
+    if fates.iter().all(|fate| *fate == Fate::Shown) {
+        return None;
+    }
+    let mut text = Vec::new();
+    for (at, fate) in fates.iter().enumerate() {
+        match fate {
+            Fate::Shown => {}
+            Fate::Hidden => text.extend_from_slice(format!("{at}\n").as_bytes()),
+            Fate::Other(bytes) => text.extend_from_slice(format!("{at} {}\n", Digest::of(bytes)).as_bytes()),
+        }
+    }
+    Some(Digest::of(&text))
+}
+
+impl Verdicts {
+    fn add(&mut self, table: &Table, package: usize, verdict: Option<Result<Verdict, ()>>) {
+        let Some(listed) = table.packages.get(package) else { return };
+        let verdict = match verdict {
+            None => return self.wanting.push(listed.key.to_string()),
+            Some(Ok(verdict)) => verdict,
+            Some(Err(())) => {
+                self.unreadable += 1;
+                Verdict::hidden(listed.count as usize, "unreadable")
+            }
+        };
+        if let Some(at) = verdict.changes_at {
+            self.changes_at = Some(self.changes_at.map_or(at, |earliest| earliest.min(at)));
+        }
+        let Some(digest) = verdict.digest else { return };
+        self.touched.insert(listed.key.clone(), digest);
+        let mut fates = verdict.fates.into_iter();
+        for (entry, _) in table.pieces_of(package) {
+            // A piece that nothing is said of is not shown.
+            let is_hidden = match fates.next() {
+                Some(Fate::Shown) => false,
+                Some(Fate::Other(bytes)) => {
+                    self.others.insert(*entry, bytes);
+                    false
+                }
+                Some(Fate::Hidden) | None => true,
+            };
+            if let Some(hidden) = self.hidden.get_mut(*entry as usize) {
+                *hidden = is_hidden;
+            }
+        }
+        for (rule, count) in verdict.told.rules {
+            *self.told.rules.entry(rule).or_default() += count;
+        }
+        if self.told.examples.len() < EXAMPLES * THREADS {
+            self.told.examples.extend(verdict.told.examples);
+        }
+    }
+}
+
+/// A page as a file: one zstd frame.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) spool: Spool,
+    /// Digest of the page, not of the file.
+    pub(crate) digest: Digest,
+    /// Length of the page.
+    pub(crate) plain: u64,
+}
+
+/// Writes the page. Blocks.
+pub(crate) fn write(
+    catalogue: &dyn Catalogue,
+    table: &Table,
+    verdicts: &Verdicts,
+    file: &File,
+    spool: Spool,
+) -> io::Result<Written> {
+    let (send, receive) = mpsc::sync_channel::<Vec<u8>>(WAITING);
+    std::thread::scope(|scope| {
+        let packer = scope.spawn(move || pack(receive, spool));
+        let made = show(catalogue, table, verdicts, file, |bytes| {
+            send.send(bytes).map_err(|_| io::Error::other("compressing was broken off"))
+        });
+        drop(send);
+        let written = packer.join().unwrap_or_else(|_| Err(io::Error::other("compressing was broken off")));
+        made.and(written)
+    })
+}
+
+fn show(
+    catalogue: &dyn Catalogue,
+    table: &Table,
+    verdicts: &Verdicts,
+    file: &File,
+    mut send: impl FnMut(Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut blocks = Blocks::new(file, table)?;
+    let mut plain = Vec::new();
+    let mut current = u32::MAX;
+    let mut out = Vec::new();
+    let mut follows = false;
+    for (at, entry) in table.entries.iter().enumerate() {
+        if entry.block != current {
+            if !out.is_empty() {
+                send(std::mem::take(&mut out))?;
+            }
+            let block = table.blocks.get(entry.block as usize).ok_or_else(|| io::Error::other("no such block"))?;
+            blocks.decode(block, &mut plain)?;
+            out.reserve(plain.len() + plain.len() / 64);
+            current = entry.block;
+        }
+        if verdicts.hidden.get(at).copied().unwrap_or(true) {
+            continue;
+        }
+        let is_piece = entry.package != FRAME;
+        if is_piece && follows {
+            out.extend_from_slice(catalogue.separator());
+        }
+        follows = is_piece;
+        match u32::try_from(at).ok().and_then(|at| verdicts.others.get(&at)) {
+            Some(other) => out.extend_from_slice(other),
+            None => out.extend_from_slice(piece(&plain, entry).map_err(io::Error::other)?),
+        }
+    }
+    if out.is_empty() { Ok(()) } else { send(out) }
+}
+
+fn pack(stretches: mpsc::Receiver<Vec<u8>>, spool: Spool) -> io::Result<Written> {
+    let mut encoder = zstd::Encoder::new(Spooling(spool), LEVEL)?;
+    let mut hasher = Hasher::new(&StatedDigests::default());
+    for stretch in stretches {
+        hasher.update(&stretch);
+        encoder.write_all(&stretch)?;
+    }
+    let Spooling(spool) = encoder.finish()?;
+    let hashed = hasher.finish();
+    Ok(Written { spool, digest: hashed.sha256, plain: hashed.length })
+}
+
+struct Spooling(Spool);
+
+impl Write for Spooling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

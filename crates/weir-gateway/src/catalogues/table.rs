@@ -1,0 +1,152 @@
+//! Where in a catalogue is which package, and since when?
+
+use serde::{Deserialize, Serialize};
+use weir_core::{Digest, Timestamp};
+
+/// Marks an [`Entry`] that belongs to no package.
+pub(crate) const FRAME: u32 = u32::MAX;
+
+/// What is kept beside a catalogue's bytes, so that a package is found in it without reading it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Table {
+    /// The blob with its bytes, in blocks.
+    pub(crate) body: Digest,
+    /// The path of the document that it was cut from, relative to the upstream base.
+    pub(crate) source: String,
+    /// What the addresses of its files are relative to.
+    pub(crate) base: String,
+    pub(crate) blocks: Vec<Block>,
+    /// Frame and pieces in the order of the document.
+    pub(crate) entries: Vec<Entry>,
+    /// The packages, ascending by key.
+    pub(crate) packages: Vec<Listed>,
+    /// The pieces, those of one package after those of another: the place in `entries`, and the id of the sight.
+    pub(crate) pieces: Vec<(u32, u64)>,
+    /// Everything that this catalogue or an earlier one listed, ascending by id.
+    pub(crate) sights: Vec<Sight>,
+    /// What was stated later in place of the first digest, by id.
+    pub(crate) changed: Vec<(u64, String)>,
+}
+
+/// Bytes that are compressed together. No entry lies in two.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Block {
+    /// Where it begins in the blob.
+    pub(crate) at: u64,
+    /// Its length there.
+    pub(crate) packed: u32,
+    /// Its length decoded.
+    pub(crate) plain: u32,
+}
+
+/// A stretch of a catalogue.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// Its package's place in [`Table::packages`], or [`FRAME`].
+    pub(crate) package: u32,
+    /// Its block's place in [`Table::blocks`].
+    pub(crate) block: u32,
+    /// Where in the decoded block it begins.
+    pub(crate) at: u32,
+    /// Its length.
+    pub(crate) length: u32,
+}
+
+/// A package in a catalogue.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) key: Box<str>,
+    /// Digest of its pieces and of what their addresses are relative to.
+    pub(crate) digest: Digest,
+    /// Where in [`Table::pieces`] its pieces begin.
+    pub(crate) from: u32,
+    /// How many it has.
+    pub(crate) count: u32,
+}
+
+/// When a piece was first seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Sight {
+    /// See [`id`].
+    pub(crate) id: u64,
+    /// The beginning of the digest over the first statement; 0 if there was none.
+    pub(crate) stated: u64,
+    pub(crate) first_seen: i64,
+    /// When upstream last confirmed a catalogue without it, if Weir had one.
+    pub(crate) last_absent: Option<i64>,
+}
+
+/// What a piece is known by: the first eight bytes of a SHA-256.
+pub(crate) fn id(key: &str, name: &str) -> u64 {
+    short(&Digest::of(format!("{key}\n{name}").as_bytes()))
+}
+
+/// What a statement is compared by; 0 for none.
+pub(crate) fn statement(stated: &str) -> u64 {
+    if stated.is_empty() { 0 } else { short(&Digest::of(stated.as_bytes())).max(1) }
+}
+
+fn short(digest: &Digest) -> u64 {
+    digest.as_bytes()[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+impl Table {
+    /// The place of a package by key.
+    pub(crate) fn find(&self, key: &str) -> Option<usize> {
+        self.packages.binary_search_by(|listed| (*listed.key).cmp(key)).ok()
+    }
+
+    /// The entries of a package, in the order of the document, as in [`Table::pieces`].
+    pub(crate) fn pieces_of(&self, package: usize) -> &[(u32, u64)] {
+        let Some(listed) = self.packages.get(package) else { return &[] };
+        let from = listed.from as usize;
+        self.pieces.get(from..from.saturating_add(listed.count as usize)).unwrap_or_default()
+    }
+
+    /// When a piece was first seen.
+    pub(crate) fn sight(&self, id: u64) -> Option<&Sight> {
+        let at = self.sights.binary_search_by_key(&id, |sight| sight.id).ok()?;
+        self.sights.get(at)
+    }
+
+    /// A rough weight in memory, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let keys: usize = self.packages.iter().map(|listed| listed.key.len()).sum();
+        self.entries.len() * 32
+            + self.packages.len() * 72
+            + keys
+            + self.sights.len() * 40
+            + self.blocks.len() * 16
+            + 1024
+    }
+
+    /// As bytes to be kept.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
+        let plain = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
+        zstd::bulk::compress(&plain, 1).map_err(|error| error.to_string())
+    }
+
+    /// Reads back what [`Table::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let plain = zstd::bulk::decompress(bytes, MAX_TABLE).map_err(|error| error.to_string())?;
+        let table: Self = postcard::from_bytes(&plain).map_err(|error| error.to_string())?;
+        let fits = |entry: &Entry| {
+            let block = table.blocks.get(entry.block as usize);
+            let end = u64::from(entry.at) + u64::from(entry.length);
+            let package = entry.package == FRAME || (entry.package as usize) < table.packages.len();
+            package && block.is_some_and(|block| end <= u64::from(block.plain))
+        };
+        let is_whole = table.entries.iter().all(fits)
+            && table.pieces.iter().all(|piece| (piece.0 as usize) < table.entries.len())
+            && (0..table.packages.len()).all(|at| table.pieces_of(at).len() == table.packages[at].count as usize);
+        if is_whole { Ok(table) } else { Err(String::from("it names what is not there")) }
+    }
+}
+
+/// Largest table after decompression, in bytes.
+pub const MAX_TABLE: usize = 512 * 1024 * 1024;
+
+/// A moment from a sight.
+pub(crate) fn moment(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}

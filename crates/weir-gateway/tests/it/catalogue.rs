@@ -1,0 +1,413 @@
+//! One document that lists many packages: a shop whose list has a line for each file.
+
+use std::io::BufRead;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt as _;
+use weir_advisory::Index;
+use weir_blob::Blobs;
+use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, LeftOut, Packing, Piece, Place, Source};
+use weir_core::digest::StatedDigests;
+use weir_core::ecosystem::{DefaultUpstream, Names};
+use weir_core::registry::{
+    Artifact, Ask, Declared, Document, Entry, Expected, Form, Index as Read, Inspection, InvalidDocument, Page, Part,
+    Problem, Registry, Release, Rendered, Reply, RouteError, Wanted, Which,
+};
+use weir_core::{Clock, Digest, Ecosystem, Ecosystems, InvalidName, PackageName, Timestamp};
+use weir_gateway::members::Member;
+use weir_gateway::{Gateway, Parts, Principal, Settings};
+use weir_policy::Policy;
+use weir_store::Store;
+use weir_testing::{FakeResponse, FakeUpstream, FixedClock};
+use weir_upstream::{Upstream, UpstreamConfig};
+
+const NOW: &str = "2026-11-01T12:00:00Z";
+
+static SHOP: Ecosystem = Ecosystem {
+    id: "shop",
+    title: "the shop",
+    osv: "Shop",
+    purl_type: "shop",
+    names: &ShopNames,
+    versions: weir_cargo::ECOSYSTEM.versions,
+    registry: &Shop,
+    upstream: DefaultUpstream { name: "shop", url: "http://127.0.0.1/", hosts: &[] },
+};
+
+struct ShopNames;
+
+impl Names for ShopNames {
+    fn parse(&self, text: &str) -> Result<PackageName, InvalidName> {
+        Ok(PackageName::from_normalized(text))
+    }
+
+    fn shorter(&self, folded: &str) -> Vec<String> {
+        folded.split_once('/').map(|(_, name)| name.to_owned()).into_iter().collect()
+    }
+
+    fn from_purl(&self, namespace: Option<&str>, name: &str) -> Result<PackageName, InvalidName> {
+        Ok(PackageName::from_normalized(&namespace.map_or_else(|| name.to_owned(), |shelf| format!("{shelf}/{name}"))))
+    }
+}
+
+/// A shelf has a list: lines `file NAME-VERSION.box SHA256`, and others.
+struct Shop;
+
+fn name_of(file: &str) -> &str {
+    file.split_once('-').map_or(file, |(name, _)| name)
+}
+
+impl Registry for Shop {
+    fn route(&self, request: &weir_core::registry::Request<'_>) -> Result<Ask, RouteError> {
+        let (shelf, file) = request.path.split_once('/').unwrap_or_default();
+        Ok(match file {
+            "list" => Ask::Catalogue { part: shelf.to_owned(), packing: Packing::Plain },
+            "list.zst" => Ask::Catalogue { part: shelf.to_owned(), packing: Packing::Zstd },
+            "list.gz" => Ask::Catalogue { part: shelf.to_owned(), packing: Packing::Gzip },
+            "left-out" => Ask::LeftOut { parts: vec![shelf.to_owned()], form: Form::whole("left-out") },
+            file => Ask::Artifact {
+                package: PackageName::from_normalized(&format!("{shelf}/{}", name_of(file))),
+                which: Which::File(file.to_owned()),
+                part: Part::Whole,
+            },
+        })
+    }
+
+    fn documents(&self, _package: &PackageName) -> Vec<Wanted> {
+        Vec::new()
+    }
+
+    fn catalogue(&self) -> Option<&dyn Catalogue> {
+        Some(self)
+    }
+
+    fn parse(&self, _package: &PackageName, documents: &[Document<'_>]) -> Result<Read, InvalidDocument> {
+        let Some(document) = documents.first() else { return Ok(Read::default()) };
+        let text = std::str::from_utf8(document.body).unwrap();
+        let releases = text.lines().map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let (file, digest) = (words.next().unwrap(), words.next().unwrap());
+            let version = file.split_once('-').unwrap().1.trim_end_matches(".box");
+            let artifact = Artifact {
+                file: file.to_owned(),
+                url: format!("{}{file}", document.url),
+                digests: StatedDigests { sha256: digest.parse().ok(), ..StatedDigests::default() },
+                ..Artifact::default()
+            };
+            Release { version: version.to_owned(), artifacts: vec![artifact], ..Release::default() }
+        });
+        Ok(Read { releases: releases.collect(), status: None })
+    }
+
+    fn said(&self, _documents: &[Document<'_>], _index: &Read, _version: &str) -> serde_json::Value {
+        serde_json::json!({})
+    }
+
+    fn render(&self, _page: &Page<'_>, _form: &Form) -> Result<Rendered, InvalidDocument> {
+        unreachable!("the shop has lists alone")
+    }
+
+    fn problem(&self, problem: &Problem) -> Reply {
+        Reply::text(problem.status, format!("{}\n", problem.line))
+    }
+
+    fn inspection(&self, _file: &str) -> Option<Inspection> {
+        None
+    }
+
+    fn declared(&self, _file: &str, _entries: &[Entry], _expected: &Expected<'_>) -> Declared {
+        Declared::default()
+    }
+
+    fn setup(&self, _base: &str) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn install_command(&self, package: &PackageName, version: &str) -> String {
+        format!("buy {package} {version}")
+    }
+}
+
+impl Catalogue for Shop {
+    fn place(&self, package: &PackageName) -> Option<Place> {
+        let (part, key) = package.as_str().split_once('/')?;
+        Some(Place { part: part.to_owned(), key: key.to_owned() })
+    }
+
+    fn package(&self, place: &Place) -> Option<PackageName> {
+        Some(PackageName::from_normalized(&format!("{}/{}", place.part, place.key)))
+    }
+
+    fn sources(&self, part: &str) -> Vec<Source> {
+        let source = |path: String, packing| Source { wanted: Wanted { path, accept: "*/*", shared: false }, packing };
+        vec![
+            source(format!("{part}/list.zst"), Packing::Zstd),
+            source(format!("{part}/list.gz"), Packing::Gzip),
+            source(format!("{part}/list"), Packing::Plain),
+        ]
+    }
+
+    fn cut(&self, address: &str, document: &mut dyn BufRead, cuts: &mut dyn Cuts) -> Result<Cut, CutError> {
+        let mut line = String::new();
+        while document.read_line(&mut line)? > 0 {
+            let mut words = line.trim_end().split(' ');
+            match words.next() {
+                Some("file") => {
+                    let file = words.next().unwrap_or_default();
+                    let stated = format!("sha256:{}", words.next().unwrap_or_default());
+                    let bytes = line.trim_end().as_bytes();
+                    cuts.piece(Piece { key: name_of(file), name: file, stated: &stated, bytes })?;
+                }
+                Some("broken") => {
+                    let problem = String::from("a line is broken");
+                    return Err(InvalidDocument { url: address.to_owned(), expected: "a list", problem }.into());
+                }
+                _ => cuts.frame(line.as_bytes())?,
+            }
+            line.clear();
+        }
+        Ok(Cut { base: address.rsplit_once('/').map_or(address, |(base, _)| base).to_owned() + "/" })
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b"\n"
+    }
+
+    fn fates(&self, page: &Page<'_>, pieces: &[&[u8]]) -> Vec<Fate> {
+        let served = page.index.releases.iter().zip(page.releases);
+        let refused: Vec<&str> = served
+            .filter(|(_, served)| served.refused.is_some())
+            .flat_map(|(release, _)| release.artifacts.iter().map(|artifact| artifact.file.as_str()))
+            .collect();
+        let fate = |piece: &&[u8]| {
+            let is_refused = refused.iter().any(|file| String::from_utf8_lossy(piece).contains(file));
+            if is_refused { Fate::Hidden } else { Fate::Shown }
+        };
+        pieces.iter().map(fate).collect()
+    }
+
+    fn content_type(&self) -> &'static str {
+        "text/plain"
+    }
+
+    fn told(&self, _kind: &str, left_out: &LeftOut<'_>) -> Option<Vec<u8>> {
+        Some(format!("{:?} {:?}", left_out.rules, left_out.examples).into_bytes())
+    }
+}
+
+struct TestShop {
+    upstream: FakeUpstream,
+    gateway: Arc<Gateway>,
+    clock: Arc<FixedClock>,
+    directory: tempfile::TempDir,
+    blobs: Option<Arc<Blobs>>,
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl TestShop {
+    async fn new(policy: &str) -> Self {
+        let clock = Arc::new(FixedClock::new(Timestamp::parse(NOW).unwrap()));
+        let directory = tempfile::tempdir().unwrap();
+        let upstream = FakeUpstream::start().await;
+        let gateway = Self::gateway(policy, &upstream, &clock, directory.path(), None).await;
+        Self { upstream, gateway, clock, directory, blobs: None }
+    }
+
+    async fn gateway(
+        policy: &str,
+        upstream: &FakeUpstream,
+        clock: &Arc<FixedClock>,
+        directory: &std::path::Path,
+        blobs: Option<Arc<Blobs>>,
+    ) -> Arc<Gateway> {
+        const ALL: Ecosystems = Ecosystems(&[&SHOP]);
+        let mut config = UpstreamConfig { url: upstream.url(), ..UpstreamConfig::default() };
+        config.limits.retries = 0;
+        let member = Member::new(&SHOP, "shop", Arc::new(Upstream::new(&config).unwrap()));
+        Gateway::new(Parts {
+            ecosystems: ALL,
+            members: [member].into_iter().collect(),
+            store: Store::sqlite(&directory.join("weir.sqlite")).await.unwrap(),
+            blobs: blobs.unwrap_or_else(|| Arc::new(Blobs::local(&directory.join("blobs")).unwrap())),
+            clock: Arc::clone(clock) as Arc<dyn Clock>,
+            policy: Arc::new(Policy::parse(policy, ALL).unwrap()),
+            advisories: Arc::new(Index::empty()),
+            settings: Settings::default(),
+        })
+    }
+
+    /// The same data after a restart.
+    async fn restart(&mut self, policy: &str) {
+        let path = self.directory.path().to_owned();
+        self.gateway = Self::gateway(policy, &self.upstream, &self.clock, &path, self.blobs.clone()).await;
+    }
+
+    fn days(&self, days: i64) {
+        self.clock.set(self.clock.now().plus_days(days));
+    }
+
+    fn stock(&self, files: &[(&str, &str)]) {
+        let mut list = String::from("# what there is\n");
+        for (file, content) in files {
+            list += &format!("file {file} {}\n", Digest::of(content.as_bytes()));
+            self.upstream.put(&format!("/tools/{file}"), FakeResponse::ok((*content).to_owned()));
+        }
+        list += "# that is all\n";
+        let tag = format!("\"{}\"", Digest::of(list.as_bytes()));
+        self.upstream.put("/tools/list", FakeResponse::ok(list).etag(&tag));
+    }
+
+    async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let principal = Principal { name: String::from("anonymous"), stage: None };
+        let response = self.gateway.handle(request.body(Body::empty()).unwrap(), &principal).await;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: head.status.as_u16(), headers: head.headers, body }
+    }
+
+    async fn list(&self) -> Vec<String> {
+        let answer = self.ask("/dev/shop/tools/list", &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        text.lines()
+            .filter_map(|line| line.strip_prefix("file "))
+            .map(|it| it.split(' ').next().unwrap().to_owned())
+            .collect()
+    }
+}
+
+const STOCK: [(&str, &str); 4] =
+    [("saw-1.0.0.box", "saw 1"), ("saw-2.0.0.box", "saw 2"), ("axe-1.0.0.box", "axe"), ("saw-3.0.0.box", "saw 3")];
+
+#[tokio::test]
+async fn a_list_is_handed_on_without_what_is_refused() {
+    let shop = TestShop::new("[stage.dev]\ndenied = [\"pkg:shop/saw@2.0.0\"]\n").await;
+    shop.stock(&STOCK);
+    let answer = shop.ask("/dev/shop/tools/list", &[]).await;
+    let expected: String = [("saw-1.0.0.box", "saw 1"), ("axe-1.0.0.box", "axe"), ("saw-3.0.0.box", "saw 3")]
+        .map(|(file, content)| format!("file {file} {}", Digest::of(content.as_bytes())))
+        .join("\n");
+    assert_eq!(answer.text(), format!("# what there is\n{expected}# that is all\n"));
+    // The same from the file, by the same decision.
+    let refused = shop.ask("/dev/shop/tools/saw-2.0.0.box", &[]).await;
+    assert_eq!((refused.status, refused.text().contains("denied")), (403, true), "{}", refused.text());
+    let allowed = shop.ask("/dev/shop/tools/saw-3.0.0.box", &[]).await;
+    assert_eq!((allowed.status, allowed.text().as_str()), (200, "saw 3"));
+    let told = shop.ask("/dev/shop/tools/left-out", &[]).await;
+    assert!(told.text().contains("(\"denied\", 1)") && told.text().contains("saw-2.0.0.box"), "{}", told.text());
+}
+
+#[tokio::test]
+async fn a_list_is_the_same_in_every_packing() {
+    let shop = TestShop::new("[stage.dev]\ndenied = [\"pkg:shop/axe\"]\n").await;
+    shop.stock(&STOCK);
+    let plain = shop.ask("/dev/shop/tools/list", &[]).await;
+    let coded = shop.ask("/dev/shop/tools/list", &[("Accept-Encoding", "zstd")]).await;
+    let zstd = shop.ask("/dev/shop/tools/list.zst", &[]).await;
+    let gzip = shop.ask("/dev/shop/tools/list.gz", &[]).await;
+    assert_eq!(coded.headers["content-encoding"], "zstd");
+    assert_eq!(zstd::decode_all(&*coded.body).unwrap(), plain.body);
+    assert_eq!(zstd::decode_all(&*zstd.body).unwrap(), plain.body);
+    let mut unpacked = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*gzip.body), &mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+    for answer in [&plain, &coded, &zstd, &gzip] {
+        assert_eq!(answer.headers["content-length"], answer.body.len().to_string());
+        assert_eq!(answer.headers["cache-control"], "private, no-cache");
+        let tag = answer.headers["etag"].to_str().unwrap();
+        let again = shop.ask("/dev/shop/tools/list", &[("If-None-Match", tag)]).await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+    }
+}
+
+#[tokio::test]
+async fn what_is_new_waits_and_what_was_there_does_not_wait_again() {
+    let mut shop = TestShop::new("[stage.dev]\nminimum-age = { days = 3 }\n").await;
+    shop.stock(&STOCK[..2]);
+    assert_eq!(shop.list().await, [""; 0]);
+    shop.days(4);
+    assert_eq!(shop.list().await, ["saw-1.0.0.box", "saw-2.0.0.box"]);
+    shop.stock(&STOCK);
+    shop.days(1);
+    assert_eq!(shop.list().await, ["saw-1.0.0.box", "saw-2.0.0.box"]);
+    assert_eq!(shop.ask("/dev/shop/tools/axe-1.0.0.box", &[]).await.status, 403);
+    assert_eq!(shop.ask("/dev/shop/tools/saw-1.0.0.box", &[]).await.status, 200);
+    shop.days(2);
+    // A restart forgets no first sight.
+    shop.restart("[stage.dev]\nminimum-age = { days = 3 }\n").await;
+    assert_eq!(shop.list().await, ["saw-1.0.0.box", "saw-2.0.0.box"]);
+    shop.days(2);
+    assert_eq!(shop.list().await.len(), 4);
+    assert_eq!(shop.ask("/dev/shop/tools/axe-1.0.0.box", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_file_that_is_stated_with_another_digest_hides_its_release_for_good() {
+    let mut shop = TestShop::new("[stage.dev]\n").await;
+    shop.stock(&STOCK);
+    assert_eq!(shop.list().await.len(), 4);
+    let mut changed = STOCK;
+    changed[1].1 = "another saw 2";
+    shop.stock(&changed);
+    shop.days(1);
+    assert_eq!(shop.list().await, ["saw-1.0.0.box", "axe-1.0.0.box", "saw-3.0.0.box"]);
+    let refused = shop.ask("/dev/shop/tools/saw-2.0.0.box", &[]).await;
+    assert_eq!((refused.status, refused.text().contains("changed")), (403, true), "{}", refused.text());
+    shop.stock(&STOCK);
+    shop.days(1);
+    shop.restart("[stage.dev]\n").await;
+    assert_eq!(shop.list().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_renewed_is_served_as_it_was() {
+    let mut shop = TestShop::new("[stage.dev]\n").await;
+    shop.stock(&STOCK);
+    assert_eq!(shop.list().await.len(), 4);
+    shop.upstream.put("/tools/list", FakeResponse::ok("file saw-1.0.0.box 00\nbroken\n"));
+    shop.days(1);
+    let stale = shop.ask("/dev/shop/tools/list", &[]).await;
+    assert_eq!(stale.status, 200);
+    assert!(stale.headers["weir-stale"].to_str().unwrap().contains("a line is broken"), "{:?}", stale.headers);
+    shop.upstream.down().await;
+    shop.days(1);
+    shop.restart("[stage.dev]\n").await;
+    assert_eq!(shop.list().await.len(), 4);
+    assert_eq!(shop.ask("/dev/shop/tools/none-1.0.0.box", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_packed_is_preferred_and_a_shelf_that_is_not_there_is_404() {
+    let shop = TestShop::new("[stage.dev]\n").await;
+    shop.stock(&STOCK);
+    let list = format!("file axe-2.0.0.box {}\n", Digest::of(b"axe 2"));
+    shop.upstream.put("/tools/list.zst", FakeResponse::ok(zstd::encode_all(list.as_bytes(), 3).unwrap()));
+    assert_eq!(shop.list().await, ["axe-2.0.0.box"]);
+    assert_eq!(shop.ask("/dev/shop/none/list", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_private_name_is_on_no_list_and_never_asked_for() {
+    let shop = TestShop::new("[stage.dev]\nprivate-name = [\"axe\"]\n").await;
+    shop.stock(&STOCK);
+    assert_eq!(shop.list().await, ["saw-1.0.0.box", "saw-2.0.0.box", "saw-3.0.0.box"]);
+    assert_eq!(shop.ask("/dev/shop/tools/axe-1.0.0.box", &[]).await.status, 403);
+    assert_eq!(shop.upstream.hits("/tools/axe-1.0.0.box"), 0);
+}
