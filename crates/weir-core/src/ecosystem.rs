@@ -157,11 +157,7 @@ pub trait Names: Send + Sync {
     }
 
     /// The name that a purl stands for by its namespace and name, with those of its qualifiers that are part of a name.
-    fn qualified(
-        &self,
-        name: PackageName,
-        qualifiers: &BTreeMap<String, String>,
-    ) -> Result<PackageName, InvalidName> {
+    fn qualified(&self, name: PackageName, qualifiers: &BTreeMap<String, String>) -> Result<PackageName, InvalidName> {
         let _ = qualifiers;
         Ok(name)
     }

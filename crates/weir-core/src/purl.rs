@@ -50,7 +50,12 @@ impl Purl {
             namespace,
             name,
             version: version.map(str::to_owned),
-            qualifiers: ecosystem.names.qualifiers(package).into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            qualifiers: ecosystem
+                .names
+                .qualifiers(package)
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
             subpath: None,
         }
     }
