@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weir_archive::TailHold;
@@ -172,6 +173,8 @@ pub struct Transfers {
     running: Arc<Running>,
     mismatched: Lru<Key, Mismatched>,
     trouble: Arc<Trouble>,
+    /// Where transfers run: not with the requests, which hashing would hold up.
+    runtime: Handle,
 }
 
 /// Takes a transfer off the list of those that run, also when its task panics.
@@ -203,6 +206,7 @@ impl Transfers {
             running: Arc::default(),
             mismatched: Lru::new(MISMATCH_BYTES),
             trouble: Arc::clone(means.documents.trouble()),
+            runtime: Handle::current(),
         }
     }
 
@@ -223,7 +227,7 @@ impl Transfers {
         drop(running);
         let landing = Landing { running: Arc::clone(&self.running), key };
         let this = Arc::clone(self);
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let end = this.run(&order, spool, &sender).await;
             this.note(&order.member, &end);
             if let Err(error) = &end {

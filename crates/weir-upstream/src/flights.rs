@@ -6,15 +6,17 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
 /// Single flight: callers that ask for one key at the same time share one run of a future and its outcome.
 ///
-/// The work is a task of its own. It goes on when a caller goes away, so that a fetch that was begun is finished and
-/// kept; it must bound itself.
+/// The work is a task of its own, on the runtime in which the flights were made. It goes on when a caller goes away, so that
+/// a fetch that was begun is finished and kept; it must bound itself.
 pub struct Flights<K, V> {
     running: Arc<Running<K, V>>,
+    runtime: Option<Handle>,
 }
 
 type Running<K, V> = Mutex<HashMap<K, watch::Receiver<Option<V>>>>;
@@ -31,7 +33,7 @@ where
 {
     /// No flights yet.
     pub fn new() -> Self {
-        Self { running: Arc::default() }
+        Self { running: Arc::default(), runtime: Handle::try_current().ok() }
     }
 
     /// The outcome for `key`: of the run that is under way, else of `work`, which is called at most once.
@@ -81,15 +83,16 @@ where
         // Made before the work is, so that the key is given back even if making it panics.
         let landing = Landing { running: Arc::clone(&self.running), key };
         let work = work();
-        tokio::spawn(
-            async move {
-                let value = work.await;
-                // The key goes first: who comes after the outcome is known starts anew.
-                drop(landing);
-                let _ = sender.send(Some(value));
-            }
-            .in_current_span(),
-        );
+        let work = async move {
+            let value = work.await;
+            // The key goes first: who comes after the outcome is known starts anew.
+            drop(landing);
+            let _ = sender.send(Some(value));
+        };
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(work.in_current_span())),
+            None => drop(tokio::spawn(work.in_current_span())),
+        }
         receiver
     }
 }

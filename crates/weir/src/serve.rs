@@ -14,6 +14,7 @@ use weir_feeds::Feeds;
 use weir_gateway::Gateway;
 use weir_store::Scope;
 
+use self::lanes::Lanes;
 use self::stop::Stop;
 use crate::cli::Place;
 use crate::tls::Tls;
@@ -23,6 +24,7 @@ use crate::{output, policy, watch};
 mod accept;
 pub mod address;
 mod descriptors;
+mod lanes;
 mod notify;
 mod stall;
 mod stop;
@@ -90,13 +92,16 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
         ))
     }));
     notify::tell(notify::READY);
-    accept::serve(listener, tls, app, connections, stop_asked).await;
+    // They end last: what is open in the store may belong to one of them.
+    let lanes = Lanes::open()?;
+    accept::serve(listener, tls, app, &lanes, connections, stop_asked).await;
     stop.cancel();
     for watcher in watchers {
         // A watcher in the middle of a download is not waited for: it keeps nothing that is not durable.
         watcher.abort();
     }
     gateway.flush().await;
+    drop(lanes);
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use weir_api::App;
 
+use super::lanes::Lanes;
 use super::notify;
 use super::stall::Unstalled;
 use super::stop::Stop;
@@ -46,8 +47,16 @@ struct Door {
     server: http1::Builder,
 }
 
-/// Accepts connections, at most `connections` at once, until `stop` is asked for; then lets requests end.
-pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, connections: usize, stop: Stop) {
+/// Accepts connections, at most `connections` at once, and has them served in `lanes` until `stop` is asked for; then lets
+/// requests end.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    app: Arc<App>,
+    lanes: &Lanes,
+    connections: usize,
+    stop: Stop,
+) {
     let graceful = GracefulShutdown::new();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD).half_close(false);
@@ -79,9 +88,14 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
             },
             () = &mut stop => break,
         };
+        // Given back by this thread's event loop, to be taken up by that of a lane.
+        let Ok(stream) = stream.into_std() else { continue };
         let (door, watcher) = (Arc::clone(&door), graceful.watcher());
-        tokio::spawn(async move {
-            door.connection(stream, peer, watcher).await;
+        lanes.run(async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => door.connection(stream, peer, watcher).await,
+                Err(error) => tracing::error!(error = %error, "a connection cannot be served"),
+            }
             drop(place);
         });
     }
