@@ -64,6 +64,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Lru<K, V> {
         }
     }
 
+    /// Forgets what is under `key`.
+    pub fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        let mut inner = self.lock();
+        if let Some(old) = inner.entries.remove(key) {
+            inner.weight -= old.weight;
+        }
+    }
+
     /// Changes the weight of what is under `key`, if it is still there.
     pub fn reweigh<Q: Hash + Eq + ?Sized>(&self, key: &Q, weight: usize)
     where

@@ -18,6 +18,7 @@ use crate::account::{Account, Books};
 use crate::cache::Lru;
 use crate::catalogues::Catalogues;
 use crate::documents::{DocumentError, Documents, Lifetimes};
+use crate::hot::Hot;
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
 use crate::learnt::Learnt;
@@ -60,7 +61,7 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// Artifacts above this many bytes are streamed on while they arrive; smaller ones are inspected first.
     pub stream_above: u64,
-    /// Bytes of memory for pages and facts.
+    /// Bytes of memory for pages, facts and small artifacts.
     pub memory: usize,
     /// How a line for each request is written to the log; without it, none is.
     pub lines: Option<crate::line::Format>,
@@ -194,6 +195,7 @@ pub struct Gateway {
     stock: Arc<Stock>,
     known: Lru<PackageKey, Arc<Known>>,
     views: Lru<ViewKey, Arc<View>>,
+    hot: Arc<Hot>,
     building: Flights<(PackageKey, Stamp), Result<Arc<Known>, DocumentError>>,
     judging: Flights<(ViewKey, Stamp, Digest), Option<Arc<View>>>,
     reading: Flights<(PackageKey, String), ()>,
@@ -242,11 +244,13 @@ impl Gateway {
             Arc::clone(&parts.blobs),
             Arc::clone(&parts.clock),
         );
+        let hot = Arc::new(Hot::new(settings.memory / 8));
         let means = Means {
             store: parts.store.clone(),
             blobs: Arc::clone(&parts.blobs),
             clock: Arc::clone(&parts.clock),
             metrics: Arc::clone(&metrics),
+            hot: Arc::clone(&hot),
             documents: Arc::clone(&documents),
             members: parts.members.clone(),
             ecosystems: parts.ecosystems,
@@ -275,7 +279,8 @@ impl Gateway {
             transfers,
             stock,
             known: Lru::new(settings.memory / 4),
-            views: Lru::new(settings.memory / 2),
+            views: Lru::new(settings.memory / 8 * 3),
+            hot,
             building: Flights::new(),
             judging: Flights::new(),
             reading: Flights::new(),
@@ -307,7 +312,8 @@ impl Gateway {
 
     /// The metrics.
     pub fn metrics(&self) -> &Metrics {
-        self.metrics.cache.set(i64::try_from(self.documents.weight() + self.views.weight()).unwrap_or(i64::MAX));
+        let cached = self.documents.weight() + self.views.weight() + self.hot.weight();
+        self.metrics.cache.set(i64::try_from(cached).unwrap_or(i64::MAX));
         &self.metrics
     }
 

@@ -15,6 +15,7 @@
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
 //! | [`trouble`] | what of upstream does not do its work at the moment? |
 //! | [`stock`] | how many bytes of artifacts are kept, and which go when there are too many? |
+//! | [`hot`] | which small artifacts are kept in memory? |
 //! | [`admission`] | may these bytes leave? |
 //! | [`respond`] | how do pages and bytes go out: codings, ranges, conditions? |
 //! | [`refusal`] | what does a person read when something is refused? |
@@ -35,6 +36,7 @@ pub mod departed;
 pub mod documents;
 pub mod explain;
 pub mod gateway;
+pub mod hot;
 pub mod judged;
 pub mod known;
 pub mod learnt;

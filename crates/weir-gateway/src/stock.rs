@@ -18,6 +18,7 @@ use weir_core::{Clock, Digest, Ecosystems, PackageName};
 use weir_store::{BlobName, CachedBlob, Store};
 
 use crate::documents::{DocumentError, Documents};
+use crate::hot::Hot;
 use crate::known;
 use crate::members::Members;
 use crate::metrics::Metrics;
@@ -47,6 +48,8 @@ pub struct Means {
     pub clock: Arc<dyn Clock>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The small artifacts in memory.
+    pub hot: Arc<Hot>,
     /// What upstreams say.
     pub documents: Arc<Documents>,
     /// Whom it comes from.
@@ -329,6 +332,7 @@ impl Stock {
         if marked.is_empty() {
             return Ok(());
         }
+        self.means.hot.forget(&marked);
         self.means.blobs.delete_all(&marked).await.map_err(DocumentError::storage)?;
         self.means.store.end_eviction(&marked).await.map_err(DocumentError::storage)
     }

@@ -23,6 +23,10 @@ const MAX_DETAILS: usize = 16;
 const DATE_UNKNOWN: &str = "date-unknown";
 /// Detail of a reason: nobody has looked into the artifact.
 pub(crate) const NOT_LOOKED: &str = "not-looked";
+/// Decisions on artifacts that are kept, at most.
+const MAX_DECIDED: usize = 32;
+/// What one of them weighs, in bytes, roughly.
+const DECIDED_WEIGHT: usize = 2_000;
 /// How far a clock may have gone back before a view that was judged later no longer counts, in milliseconds.
 const CLOCK_SLACK: i64 = 60_000;
 
@@ -41,6 +45,7 @@ pub struct View {
     public_url: String,
     served: OnceLock<Served>,
     pages: Mutex<HashMap<Form, Arc<Slot>>>,
+    decided: Mutex<HashMap<(usize, usize), Arc<Decision>>>,
 }
 
 /// How each release is served, and the decisions that its notes name.
@@ -92,6 +97,7 @@ impl View {
             public_url: public_url.to_owned(),
             served: OnceLock::new(),
             pages: Mutex::default(),
+            decided: Mutex::default(),
         };
         view.state = view.state(at).digest;
         Some(view)
@@ -146,6 +152,22 @@ impl View {
     /// The decision on a release, or on one artifact of it.
     pub fn decision(&self, release: usize, artifact: Option<usize>) -> Option<Decision> {
         self.judged.decision(&self.policy, &self.known.facts, release, artifact)
+    }
+
+    /// The decision on one artifact, made once while it is asked for again and again.
+    pub fn decided(&self, release: usize, artifact: usize) -> Option<Arc<Decision>> {
+        let key = (release, artifact);
+        let lock = || self.decided.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(decision) = lock().get(&key) {
+            return Some(Arc::clone(decision));
+        }
+        let decision = Arc::new(self.decision(release, Some(artifact))?);
+        let mut decided = lock();
+        if decided.len() >= MAX_DECIDED {
+            decided.clear();
+        }
+        decided.insert(key, Arc::clone(&decision));
+        Some(decision)
     }
 
     /// A decision as the asker is told of it: see [`Judged::told`].
@@ -311,7 +333,7 @@ impl View {
             let artifacts: usize = served.releases.iter().map(|release| release.artifacts.len()).sum();
             served.releases.len() * 150 + artifacts * 150 + served.named.len() * 300
         });
-        2_000 + self.judged.weight() + served + pages + self.known.weight()
+        2_000 + MAX_DECIDED * DECIDED_WEIGHT + self.judged.weight() + served + pages + self.known.weight()
     }
 
     fn pages(&self) -> std::sync::MutexGuard<'_, HashMap<Form, Arc<Slot>>> {

@@ -152,9 +152,8 @@ impl Gateway {
         call: &mut Call<'_>,
         view: &View,
         (release, artifact): (usize, usize),
-    ) -> Result<Decision, Failure> {
-        let decision =
-            view.decision(release, Some(artifact)).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
+    ) -> Result<Arc<Decision>, Failure> {
+        let decision = view.decided(release, artifact).ok_or_else(|| Failure::no_stage(call.stages.address()))?;
         let package = &view.known.facts.package;
         let is_first = !self.is_recorded(&decision);
         call.phases.time(Phase::Store, self.record(&decision, call.ecosystem, package)).await?;
@@ -163,7 +162,7 @@ impl Gateway {
         }
         call.record.decision = Some(decision.id.clone());
         if decision.permit().is_none() {
-            return Err(Failure::Refused(Box::new(view.told(decision, release))));
+            return Err(Failure::Refused(Box::new(view.told((*decision).clone(), release))));
         }
         Ok(decision)
     }
@@ -236,7 +235,7 @@ impl Gateway {
         if !is_new {
             return None;
         }
-        view.decision(place.0, Some(place.1))?.permit()?;
+        view.decided(place.0, place.1)?.permit()?;
         self.fetch(call, view, place, artifact).await.ok()
     }
 
@@ -317,7 +316,7 @@ impl Gateway {
         call: &mut Call<'_>,
         file: &str,
         landed: Landed,
-    ) -> Result<(Decision, Landed), Failure> {
+    ) -> Result<(Arc<Decision>, Landed), Failure> {
         let package = PackageName::from_normalized(&call.record.package);
         let view = self.seen_by(call, &package).await?;
         let place = find(&view.known, &Which::File(file.to_owned()), Part::Whole)?;
@@ -345,6 +344,7 @@ impl Gateway {
         let is_empty = call.head || range.is_empty();
         let opened = async {
             match is_empty {
+                true if self.hot.get(admitted.digest(), size).is_some() => Ok(Some(Body::empty())),
                 true => {
                     let size = self.blobs.size(admitted.digest()).await.map_err(Failure::internal)?;
                     Ok((size == Some(admitted.size())).then(Body::empty))
@@ -359,6 +359,20 @@ impl Gateway {
 
     /// The only way from a blob to a client; `None` if the blob is not there.
     async fn send(&self, admitted: &Admitted, range: std::ops::Range<u64>) -> Result<Option<Body>, Failure> {
+        let (digest, size) = (*admitted.digest(), admitted.size());
+        if let Some(bytes) = self.hot.get(&digest, size) {
+            return Ok(Some(Body::from(slice(&bytes, &range))));
+        }
+        if range == (0..size) && self.hot.wants(&digest, size) {
+            if self.blobs.size(&digest).await.map_err(Failure::internal)? != Some(size) {
+                return Ok(None);
+            }
+            let bytes = self.blobs.get(&digest).await.map_err(Failure::internal)?;
+            return Ok(bytes.map(|bytes| {
+                self.hot.keep(digest, bytes.clone());
+                Body::from(bytes)
+            }));
+        }
         let stream =
             self.blobs.stream_of(admitted.digest(), admitted.size(), range).await.map_err(Failure::internal)?;
         Ok(stream.map(Body::from_stream))

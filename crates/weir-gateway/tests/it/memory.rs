@@ -316,3 +316,23 @@ async fn records_that_find_no_place_are_counted_and_before_that_new_requests_wai
     log.flush().await;
     assert_eq!(gate.store.count_requests().await.unwrap(), MOST as u64);
 }
+
+#[tokio::test]
+async fn a_small_artifact_that_is_asked_for_again_is_served_from_memory_and_obeys_the_policy() {
+    let gate = gate().await;
+    let wheel = WHEEL.replace("1.0", "1.1");
+    let first = gate.get(&wheel).await;
+    assert_eq!(gate.get(&wheel).await.body, first.body);
+    let digest = Digest::of(&first.body);
+    gate.blobs.delete(&digest).await.unwrap();
+    gate.forget();
+    let again = gate.get(&wheel).await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    let part = gate.ask("GET", &wheel, &[("Range", "bytes=1-3")]).await;
+    assert_eq!((part.status, &part.body[..]), (206, &first.body[1..4]));
+    let head = gate.ask("HEAD", &wheel, &[]).await;
+    assert_eq!((head.status, head.header("content-length")), (200, first.body.len().to_string().as_str()));
+    assert!(gate.seen().is_empty(), "upstream was asked");
+    gate.policy("[stage.dev]\ndenied = [\"pkg:pypi/example\"]\n");
+    assert_eq!(gate.get(&wheel).await.status, 403);
+}

@@ -22,7 +22,7 @@ const STRUCTS: &[(&str, &str, &str)] = &[
 const SETTABLE: &str = "\
 | Setting | Default | What it bounds |
 |---|---|---|
-| `server.memory-mib` in `weir.toml` | 96 | Memory for pages and facts, in MiB (8 to 65,536). |
+| `server.memory-mib` in `weir.toml` | 96 | Memory for pages, facts and small artifacts, in MiB (8 to 65,536). |
 | `server.max-connections` in `weir.toml` | 2,048 | Connections at once (16 to 65,536); more wait. |
 | `cache.limit-mib` in `weir.toml` | none | Artifacts that are kept, in MiB. |
 | `feeds.interval-hours` in `weir.toml` | 1 | Hours between two syncs of advisories. |
