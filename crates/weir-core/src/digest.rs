@@ -80,6 +80,89 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// A kind of checksum that is told in text beside a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Checksum {
+    /// MD5, for clients that know nothing better: tells accidents, not attacks.
+    Md5,
+    /// SHA-1, of which the same holds.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Checksum {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512];
+
+    /// The word for it, as in file names: `sha1`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// That of `bytes`, in lower-case hexadecimal digits.
+    pub fn of(self, bytes: &[u8]) -> String {
+        let mut sum = Summing::new(&[self]);
+        sum.update(bytes);
+        sum.finish().into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+/// Computes checksums of bytes as they pass.
+#[derive(Clone, Default)]
+pub struct Summing(Vec<Sum>);
+
+#[derive(Clone)]
+enum Sum {
+    Md5(md5::Md5),
+    Sha1(sha1::Sha1),
+    Sha256(sha2::Sha256),
+    Sha512(sha2::Sha512),
+}
+
+impl Summing {
+    /// Of these kinds.
+    pub fn new(kinds: &[Checksum]) -> Self {
+        let sum = |kind: &Checksum| match kind {
+            Checksum::Md5 => Sum::Md5(md5::Md5::new()),
+            Checksum::Sha1 => Sum::Sha1(sha1::Sha1::new()),
+            Checksum::Sha256 => Sum::Sha256(sha2::Sha256::new()),
+            Checksum::Sha512 => Sum::Sha512(sha2::Sha512::new()),
+        };
+        Self(kinds.iter().map(sum).collect())
+    }
+
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        for sum in &mut self.0 {
+            match sum {
+                Sum::Md5(hasher) => hasher.update(bytes),
+                Sum::Sha1(hasher) => hasher.update(bytes),
+                Sum::Sha256(hasher) => hasher.update(bytes),
+                Sum::Sha512(hasher) => hasher.update(bytes),
+            }
+        }
+    }
+
+    /// The checksums of all bytes taken, in lower-case hexadecimal digits.
+    pub fn finish(self) -> Vec<(Checksum, String)> {
+        let told = |sum: Sum| match sum {
+            Sum::Md5(hasher) => (Checksum::Md5, hex(&hasher.finalize())),
+            Sum::Sha1(hasher) => (Checksum::Sha1, hex(&hasher.finalize())),
+            Sum::Sha256(hasher) => (Checksum::Sha256, hex(&hasher.finalize())),
+            Sum::Sha512(hasher) => (Checksum::Sha512, hex(&hasher.finalize())),
+        };
+        self.0.into_iter().map(told).collect()
+    }
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -227,6 +310,22 @@ mod tests {
         assert!("weir".parse::<Digest>().is_err());
         assert_eq!(digest.short().len(), 16);
         assert_eq!(Digest::from_bytes([0; 32]).short(), "aaaaaaaaaaaaaaaa");
+    }
+
+    #[test]
+    fn every_kind_of_checksum_is_that_of_its_standard() {
+        for (kind, expected) in [
+            (Checksum::Md5, "900150983cd24fb0d6963f7d28e17f72"),
+            (Checksum::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (Checksum::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ] {
+            assert_eq!(kind.of(b"abc"), expected, "{}", kind.word());
+        }
+        assert_eq!(Checksum::Sha512.of(b"abc").len(), 128);
+        let mut two = Summing::new(&[Checksum::Sha1, Checksum::Md5]);
+        two.update(b"a");
+        two.update(b"bc");
+        assert_eq!(two.finish(), [(Checksum::Sha1, Checksum::Sha1.of(b"abc")), (Checksum::Md5, Checksum::Md5.of(b"abc"))]);
     }
 
     #[test]

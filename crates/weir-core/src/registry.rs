@@ -6,13 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Packing};
-use crate::digest::StatedDigests;
+use crate::digest::{Checksum, StatedDigests};
 use crate::ecosystem::PackageName;
 use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
 use crate::{Digest, Timestamp};
 
+mod files;
 mod releases;
 
+pub use files::Files;
 pub use releases::{ReleaseDocument, Releases, Resolved};
 
 /// What an ecosystem's registry can do. All methods are pure.
@@ -94,6 +96,16 @@ pub trait Registry: Send + Sync {
     /// What reads the documents of single releases, where a registry has such: see [`Releases`].
     fn releases(&self) -> Option<&dyn Releases> {
         None
+    }
+
+    /// What finds the files of a release, where no document lists them: see [`Files`].
+    fn files(&self) -> Option<&dyn Files> {
+        None
+    }
+
+    /// The headers in which an artifact's checksums are told beside its bytes, so that a client need not ask for them.
+    fn checksum_headers(&self) -> &'static [(&'static str, Checksum)] {
+        &[]
     }
 
     /// The list of package names, answered to [`Ask::Names`].
@@ -203,6 +215,13 @@ pub enum Which {
     File(String),
     /// By version, where a release has one artifact.
     Version(String),
+    /// By the release and the file name in it, where requests name both: see [`Files`].
+    FileOf {
+        /// The release, as the request spells it.
+        version: String,
+        /// The file name, percent-decoded.
+        file: String,
+    },
 }
 
 /// Which of an artifact's bytes.
@@ -214,6 +233,10 @@ pub enum Part {
     Metadata,
     /// Its attestations (PEP 740, npm).
     Provenance,
+    /// A checksum of it, in text.
+    Checksum(Checksum),
+    /// What upstream has beside it under its own address, a dot and this ending: a signature (`asc`).
+    Beside(&'static str),
 }
 
 /// One form of a page. Two forms are cached apart.
@@ -341,6 +364,8 @@ pub struct Artifact {
     pub provenance: Option<String>,
     /// The index names attestations for it, whether or not Weir can read their address.
     pub attested: bool,
+    /// No document lists it, so that none was ever without it: see [`Files`].
+    pub unlisted: bool,
 }
 
 /// A page to be rendered.
@@ -468,6 +493,8 @@ pub enum Container {
     TarGz,
     /// A bzip2-compressed tar file.
     TarBz2,
+    /// Nothing: the file is the one entry, and has no path.
+    Plain,
 }
 
 /// A picked entry of an artifact.

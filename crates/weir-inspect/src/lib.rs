@@ -54,6 +54,7 @@ pub fn inspect_within(
         Container::Zip => weir_archive::visit_zip(bytes, limits, &pick, &mut visit),
         Container::TarGz => weir_archive::visit_tar_gz(bytes, limits, &pick, &mut visit),
         Container::TarBz2 => weir_archive::visit_tar_bz2(bytes, limits, &pick, &mut visit),
+        Container::Plain => plain(bytes, limits, &mut visit),
     };
     let finding = |code: &str, text: String| Finding { code: code.to_owned(), text: format!("in {file}: {text}") };
     let (count, mut findings): (u64, Vec<Finding>) = match outcome {
@@ -77,6 +78,21 @@ pub const AMBIGUOUS_ARCHIVE: &str = "ambiguous-archive";
 pub const UNREADABLE_ARCHIVE: &str = "unreadable-archive";
 /// Code of a finding: the archive is larger than Weir reads.
 pub const ARCHIVE_LIMIT: &str = "archive-limit";
+
+/// A file that is packed in nothing.
+fn plain(
+    bytes: &mut dyn ReadSeek,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&str, Vec<u8>),
+) -> Result<weir_archive::Summary, ArchiveError> {
+    let mut all = Vec::new();
+    bytes.take(limits.picked_bytes.saturating_add(1)).read_to_end(&mut all).map_err(ArchiveError::Io)?;
+    if all.len() as u64 > limits.picked_bytes {
+        return Err(ArchiveError::Limit(format!("it is larger than {} bytes", limits.picked_bytes)));
+    }
+    visit("", all);
+    Ok(weir_archive::Summary { entries: 1, ..weir_archive::Summary::default() })
+}
 
 fn broken(finding: Finding) -> Inspected {
     Inspected { findings: vec![finding], ..Inspected::default() }

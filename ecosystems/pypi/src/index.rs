@@ -234,6 +234,7 @@ impl ListedFile<'_> {
             yanked: self.yanked.clone().map(Cow::into_owned),
             metadata,
             attested: self.provenance.is_some(),
+            unlisted: false,
             provenance,
             url: String::from(url),
         })

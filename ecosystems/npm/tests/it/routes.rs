@@ -24,6 +24,7 @@ fn brief(ask: Result<Ask, RouteError>) -> String {
             let which = match which {
                 Which::File(file) => format!("file {file}"),
                 Which::Version(version) => format!("version {version}"),
+                Which::FileOf { version, file } => format!("file {file} of {version}"),
             };
             format!("{part:?} of {package} {which}")
         }
