@@ -325,7 +325,10 @@ mod tests {
         let mut two = Summing::new(&[Checksum::Sha1, Checksum::Md5]);
         two.update(b"a");
         two.update(b"bc");
-        assert_eq!(two.finish(), [(Checksum::Sha1, Checksum::Sha1.of(b"abc")), (Checksum::Md5, Checksum::Md5.of(b"abc"))]);
+        assert_eq!(
+            two.finish(),
+            [(Checksum::Sha1, Checksum::Sha1.of(b"abc")), (Checksum::Md5, Checksum::Md5.of(b"abc"))]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the gate holds, and how a request passes through it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -7,6 +8,7 @@ use arc_swap::ArcSwap;
 use http::HeaderMap;
 use weir_advisory::Index as Advisories;
 use weir_blob::Blobs;
+use weir_core::digest::Checksum;
 use weir_core::registry::{Part, RouteError, Which};
 use weir_core::{Clock, Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_names::Lists;
@@ -36,12 +38,14 @@ mod artifact;
 mod audit;
 mod catalogue;
 mod decisions;
+mod files;
 mod follow;
 mod licenses;
 mod lookalike;
 mod page;
 mod releases;
 mod sight;
+mod sums;
 mod survey;
 mod upkeep;
 
@@ -199,6 +203,9 @@ pub struct Gateway {
     building: Flights<(PackageKey, Stamp), Result<Arc<Known>, DocumentError>>,
     judging: Flights<(ViewKey, Stamp, Digest), Option<Arc<View>>>,
     reading: Flights<(PackageKey, String), ()>,
+    /// Files that no document lists and upstream has, until they are remembered as seen.
+    found: Lru<PackageKey, Arc<BTreeSet<String>>>,
+    sums: Lru<(Digest, Checksum), Arc<str>>,
     learnt: Arc<Learnt>,
     asked: Asked,
     /// The latest moment at which this process looked at a page, in milliseconds.
@@ -284,6 +291,8 @@ impl Gateway {
             building: Flights::new(),
             judging: Flights::new(),
             reading: Flights::new(),
+            found: Lru::new(files::FOUND_BYTES),
+            sums: Lru::new(sums::SUMS_BYTES),
             learnt,
             asked: Asked::default(),
             latest_sight: AtomicI64::new(i64::MIN),
@@ -377,6 +386,13 @@ fn find(known: &Known, which: &Which, part: Part) -> Result<(usize, usize), Fail
         Which::File(file) => known.file(file).ok_or_else(|| {
             Failure::NotFound(format!("upstream's index of `{package}` has no file `{}`", truncated(file)))
         }),
+        Which::FileOf { version, file } => known
+            .file(file)
+            .filter(|(release, _)| known.index.releases[*release].version == *version)
+            .ok_or_else(|| {
+                let (version, file) = (truncated(version), truncated(file));
+                Failure::NotFound(format!("upstream has no file `{file}` of `{package}` {version}"))
+            }),
         Which::Version(version) => known
             .release(version)
             .filter(|release| !known.index.releases[*release].artifacts.is_empty())

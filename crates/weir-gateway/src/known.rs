@@ -236,7 +236,7 @@ pub fn facts(
                             published: artifact.published,
                             first_published: seen.and_then(|seen| seen.published),
                             first_seen: seen.map_or(*first_seen, |seen| seen.first_seen),
-                            last_absent: seen.and_then(|seen| seen.last_absent),
+                            last_absent: seen.and_then(|seen| seen.last_absent).filter(|_| !artifact.unlisted),
                             sha256: artifact.digests.sha256.or(row.map(|row| row.sha256)),
                             attested: artifact.attested,
                             findings: findings(seen.and_then(|seen| seen.changed.as_deref()), row),

@@ -70,6 +70,12 @@ impl Store {
         session.all(sql::seen::NAMES, values![ecosystem, after, limits::page(limit)]).await
     }
 
+    /// The files of a package that were ever seen, listed now or not, in the order of their bytes.
+    pub async fn seen_files(&self, ecosystem: &str, package: &str) -> Result<Vec<String>, StoreError> {
+        let mut session = self.db.read("seen_files").await?;
+        session.all(sql::seen::FILES, values![ecosystem, package]).await
+    }
+
     /// The versions of a package's releases that were ever seen, listed now or not, in the order of their bytes.
     pub async fn seen_versions(&self, ecosystem: &str, package: &str) -> Result<Vec<String>, StoreError> {
         let mut session = self.db.read("seen_versions").await?;

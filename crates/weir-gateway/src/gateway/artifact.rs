@@ -10,6 +10,7 @@ use weir_core::{Digest, PackageName, Purl};
 use weir_policy::{Decision, Outcome};
 use weir_store::NewFact;
 
+use super::files::names_release;
 use super::follow::Follower;
 use super::{Call, Failure, Gateway, find, truncated};
 use crate::account::Late;
@@ -40,10 +41,11 @@ impl Gateway {
                 self.sight_of_release(&call.stages, call.ecosystem, package, &version, call.phases).await?
             }
             None => {
-                let has = |view: &View| find(&view.known, which, part).is_ok();
+                let has = |view: &View| find(&view.known, which, part).is_ok() || names_release(&view.known, which);
                 self.sight_of(&call.stages, call.ecosystem, package, has, call.phases).await?
             }
         };
+        let sight = self.with_file(call, sight, which, part).await?;
         call.stale = sight.stale;
         let view = sight.view;
         let place = match find(&view.known, which, part) {
@@ -51,6 +53,7 @@ impl Gateway {
             Err(Failure::NotFound(_)) => {
                 let version = match which {
                     Which::Version(version) => Some(version.clone()),
+                    Which::FileOf { version, .. } => Some(version.clone()),
                     Which::File(file) => call.ecosystem.registry.claimed_version(package, file),
                 };
                 return Err(self.departed(call, &view, Some(version.as_deref().unwrap_or_default())).await);
@@ -61,7 +64,7 @@ impl Gateway {
         let artifact = release.artifacts[place.1].clone();
         call.record.version = Some(release.version.clone());
         call.record.file = Some(artifact.file.clone());
-        let is_read = part != Part::Provenance
+        let is_read = tells_of_bytes(part)
             && call.phases.time(Phase::Upstream, self.read_license(call, &view, place, &artifact)).await;
         let (view, place) = match is_read {
             true => {
@@ -74,14 +77,30 @@ impl Gateway {
         let ahead = self.fetch_ahead(call, &view, place, &artifact, part).await;
         let decision = match self.decide(call, &view, place).await {
             Ok(decision) => decision,
-            Err(Failure::Refused(decision)) if part != Part::Provenance && only_looking_is_missing(&decision) => {
+            Err(Failure::Refused(decision)) if tells_of_bytes(part) && only_looking_is_missing(&decision) => {
                 return self.looked_into(call, &view, place, artifact, part, *decision).await;
             }
             Err(failure) => return Err(failure),
         };
         match part {
             Part::Whole => self.whole(call, &view, place, artifact, &decision, ahead).await,
-            Part::Metadata | Part::Provenance => self.sibling(call, &view, &artifact, part, &decision).await,
+            _ => self.beside(call, &view, place, &artifact, part, &decision).await,
+        }
+    }
+
+    /// Everything of an artifact but its bytes.
+    async fn beside(
+        self: &Arc<Self>,
+        call: &mut Call<'_>,
+        view: &Arc<View>,
+        place: (usize, usize),
+        artifact: &Artifact,
+        part: Part,
+        decision: &Decision,
+    ) -> Result<Response, Failure> {
+        match part {
+            Part::Checksum(kind) => self.checksum(call, view, place, artifact, kind, decision).await,
+            _ => self.sibling(call, view, artifact, part, decision).await,
         }
     }
 
@@ -111,7 +130,7 @@ impl Gateway {
         let view = self.seen_by(call, &package).await?;
         let place = find(&view.known, &Which::File(artifact.file.clone()), part)?;
         let decision = self.decide(call, &view, place).await?;
-        self.sibling(call, &view, &artifact, part, &decision).await
+        self.beside(call, &view, place, &artifact, part, &decision).await
     }
 
     /// Why there is nothing to serve: the refusal of a release that upstream no longer lists and advisories name, or that
@@ -240,7 +259,7 @@ impl Gateway {
     }
 
     /// Starts fetching an artifact, or joins who does.
-    async fn fetch(
+    pub(super) async fn fetch(
         self: &Arc<Self>,
         call: &Call<'_>,
         view: &View,
@@ -311,7 +330,7 @@ impl Gateway {
     }
 
     /// Decides with what the bytes told.
-    async fn decide_again(
+    pub(super) async fn decide_again(
         self: &Arc<Self>,
         call: &mut Call<'_>,
         file: &str,
@@ -354,7 +373,9 @@ impl Gateway {
         };
         let Some(body) = call.phases.time(Phase::Store, opened).await? else { return Ok(None) };
         call.record.artifact = Some(digest);
-        Ok(Some(respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body)))
+        let mut response = respond::artifact(&asked, size, Some(&tag), content_type(file), admitted.decision(), body);
+        self.tell_checksums(call, &digest, &mut response).await;
+        Ok(Some(response))
     }
 
     /// The only way from a blob to a client; `None` if the blob is not there.
@@ -435,28 +456,43 @@ impl Gateway {
         };
         let bytes = match part {
             Part::Provenance => document(artifact.provenance.as_deref().ok_or_else(absent)?, None).await?,
-            Part::Metadata | Part::Whole => match (&artifact.metadata, view.known.artifacts.get(&artifact.file)) {
-                (Some((url, digest)), _) => document(url, *digest).await?,
-                (None, Some(row)) => {
-                    let digest = row.metadata.ok_or_else(absent)?;
-                    let blob = call.phases.time(Phase::Store, self.blobs.get(&digest)).await;
-                    blob.map_err(Failure::internal)?.ok_or_else(absent)?
+            Part::Beside(ending) => document(&format!("{}.{ending}", artifact.url), None).await?,
+            Part::Metadata | Part::Whole | Part::Checksum(_) => {
+                match (&artifact.metadata, view.known.artifacts.get(&artifact.file)) {
+                    (Some((url, digest)), _) => document(url, *digest).await?,
+                    (None, Some(row)) => {
+                        let digest = row.metadata.ok_or_else(absent)?;
+                        let blob = call.phases.time(Phase::Store, self.blobs.get(&digest)).await;
+                        blob.map_err(Failure::internal)?.ok_or_else(absent)?
+                    }
+                    (None, None) => return Err(absent()),
                 }
-                (None, None) => return Err(absent()),
-            },
+            }
         };
-        let admitted = Admitted::new(permit, Digest::of(&bytes), bytes.len() as u64);
-        let tag = admitted.digest().to_string();
-        let asked = respond::asked(call.headers, call.head, admitted.size(), &tag);
-        let body = match &asked {
-            _ if call.head => Bytes::new(),
-            Asked::Whole => bytes,
-            Asked::Part(range) => slice(&bytes, range),
-            Asked::Nothing | Asked::Unchanged => Bytes::new(),
+        let content_type = match part {
+            Part::Provenance | Part::Beside("sigstore.json") => "application/json",
+            _ => "text/plain; charset=utf-8",
         };
-        let content_type = if part == Part::Provenance { "application/json" } else { "text/plain; charset=utf-8" };
-        Ok(respond::artifact(&asked, admitted.size(), Some(&tag), content_type, admitted.decision(), Body::from(body)))
+        Ok(small(call, &Admitted::new(permit, Digest::of(&bytes), bytes.len() as u64), bytes, content_type))
     }
+}
+
+/// A small document that is in memory, on its way out.
+pub(super) fn small(call: &Call<'_>, admitted: &Admitted, bytes: Bytes, content_type: &str) -> Response {
+    let tag = admitted.digest().to_string();
+    let asked = respond::asked(call.headers, call.head, admitted.size(), &tag);
+    let body = match &asked {
+        _ if call.head => Bytes::new(),
+        Asked::Whole => bytes,
+        Asked::Part(range) => slice(&bytes, range),
+        Asked::Nothing | Asked::Unchanged => Bytes::new(),
+    };
+    respond::artifact(&asked, admitted.size(), Some(&tag), content_type, admitted.decision(), Body::from(body))
+}
+
+/// True for what is only to be had of bytes that are looked into: not for what others say of them.
+const fn tells_of_bytes(part: Part) -> bool {
+    !matches!(part, Part::Provenance | Part::Beside(_))
 }
 
 fn slice(bytes: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
@@ -478,6 +514,8 @@ fn stated_tag(artifact: &Artifact) -> Option<String> {
 fn content_type(file: &str) -> &'static str {
     match file.rsplit('.').next() {
         Some("whl" | "zip") => "application/zip",
+        Some("jar" | "war" | "ear" | "aar") => "application/java-archive",
+        Some("pom" | "xml") => "text/xml",
         Some("gz" | "tgz" | "crate") => "application/gzip",
         _ => "application/octet-stream",
     }

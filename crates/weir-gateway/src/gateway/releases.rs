@@ -93,7 +93,7 @@ impl Gateway {
     pub(super) fn release_of(&self, call: &Call<'_>, package: &PackageName, which: &Which) -> Option<String> {
         call.ecosystem.registry.releases()?;
         match which {
-            Which::Version(version) => Some(version.clone()),
+            Which::Version(version) | Which::FileOf { version, .. } => Some(version.clone()),
             Which::File(file) => call.ecosystem.registry.claimed_version(package, file),
         }
     }

@@ -171,7 +171,8 @@ impl Gateway {
     ) -> Result<Arc<Known>, DocumentError> {
         let (held, index) = self.read(ecosystem, &package, held).await?;
         let listed = index.releases.len();
-        let (index, told) = self.add_told(ecosystem, &package, &held, index).await?;
+        let (mut index, told) = self.add_told(ecosystem, &package, &held, index).await?;
+        self.add_files(ecosystem, &package, &held, &mut index).await?;
         let now = self.moment_of_sight();
         let document = held.first().map_or(stamp.advisories, |held| held.digest);
         let first_seen = match held.first().and_then(|held| held.slice.as_ref()) {

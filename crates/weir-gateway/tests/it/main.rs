@@ -7,6 +7,7 @@ mod clock;
 mod departed;
 mod eviction;
 mod faults;
+mod files;
 mod gate;
 mod memory;
 mod pages;

@@ -1,9 +1,11 @@
 //! A registry that is nobody's: its index is a list of versions, and each release tells of itself in a document of its own.
 
+use weir_core::digest::{Checksum, StatedDigests};
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
-    Artifact, Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Part, Problem,
-    Registry, Release, ReleaseDocument, Releases, Rendered, Reply, Request, Resolved, RouteError, Shown, Wanted, Which,
+    Artifact, Ask, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument, Page, Part,
+    Problem, Registry, Release, ReleaseDocument, Releases, Rendered, Reply, Request, Resolved, RouteError, Shown,
+    Wanted, Which,
 };
 use weir_core::{Ecosystem, PackageName, Timestamp};
 
@@ -38,13 +40,22 @@ fn text<'a>(document: &Document<'a>) -> &'a str {
 }
 
 impl Registry for Toy {
-    /// `{name}/list`, `{name}/all` (which asks for every release), `{name}/newest`, `{name}/about/{version}`, `{name}/{version}.crate`.
+    /// `{name}/tree/{version}/{file}` with `.md5` and `.asc` beside it, `{name}/list`, `{name}/all` (which asks for every release), `{name}/newest`, `{name}/about/{version}`, `{name}/{version}.crate`.
     fn route(&self, request: &Request<'_>) -> Result<Ask, RouteError> {
         let form = |kind, detail: Option<&str>| Form { kind, detail: detail.map(str::to_owned) };
         match request.path.split('/').collect::<Vec<_>>().as_slice() {
             [name, "list"] => Ok(Ask::Index { package: package(name), form: form("list", None) }),
             [name, "all"] => Ok(Ask::Index { package: package(name), form: form("all", None) }),
             [name, "newest"] => Ok(Ask::Index { package: package(name), form: form("newest", None) }),
+            [name, "tree", version, file] => {
+                let (file, part) = match (file.strip_suffix(".md5"), file.strip_suffix(".asc")) {
+                    (Some(file), _) => (file, Part::Checksum(Checksum::Md5)),
+                    (_, Some(file)) => (file, Part::Beside("asc")),
+                    _ => (*file, Part::Whole),
+                };
+                let which = Which::FileOf { version: (*version).to_owned(), file: file.to_owned() };
+                Ok(Ask::Artifact { package: package(name), which, part })
+            }
             [name, "about", version] => Ok(Ask::Index { package: package(name), form: form("about", Some(version)) }),
             [name, file] => {
                 Ok(Ask::Artifact { package: package(name), which: Which::File((*file).to_owned()), part: Part::Whole })
@@ -117,6 +128,14 @@ impl Registry for Toy {
     fn releases(&self) -> Option<&dyn Releases> {
         Some(self)
     }
+
+    fn files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+
+    fn checksum_headers(&self) -> &'static [(&'static str, Checksum)] {
+        &[("x-checksum-sha1", Checksum::Sha1)]
+    }
 }
 
 impl Releases for Toy {
@@ -166,5 +185,41 @@ impl Releases for Toy {
     fn resolved(&self, _: &Form, document: &Document<'_>) -> Result<Resolved, InvalidDocument> {
         let version = text(document).trim().to_owned();
         Ok(Resolved { form: Form { kind: "about", detail: Some(version.clone()) }, version })
+    }
+}
+
+/// Files lie in a tree, each with its SHA-256 in a document beside it.
+impl Files for Toy {
+    fn release_of(&self, _: &PackageName, index: &Index, file: &str) -> Option<usize> {
+        let (version, _) = file.split_once('_')?;
+        index.releases.iter().position(|release| release.version == version)
+    }
+
+    fn documents(&self, package: &PackageName, _: &str, file: &str) -> Vec<Wanted> {
+        vec![wanted(format!("{package}/tree/{file}.sha512")), wanted(format!("{package}/tree/{file}.sha256"))]
+    }
+
+    fn read(
+        &self,
+        _: &PackageName,
+        release: &Release,
+        file: &str,
+        number: usize,
+        document: &ReleaseDocument<'_>,
+    ) -> Result<Artifact, InvalidDocument> {
+        let url = document.document.url;
+        let sha256 = text(&document.document).trim().parse().ok().filter(|_| number == 1);
+        let sha256 = sha256.ok_or_else(|| InvalidDocument {
+            url: url.to_owned(),
+            expected: "a digest",
+            problem: String::from("it is none"),
+        })?;
+        Ok(Artifact {
+            file: file.to_owned(),
+            url: url.trim_end_matches(".sha256").to_owned(),
+            digests: StatedDigests { sha256: Some(sha256), ..StatedDigests::default() },
+            published: release.published,
+            ..Artifact::default()
+        })
     }
 }

@@ -21,6 +21,10 @@ statements! {
 
     RELEASES = "select version, first_seen from release_seen where package = $1";
 
+    /// The files of a package that were ever seen.
+    FILES = "select artifact_seen.file from artifact_seen join package on package.id = artifact_seen.package
+             where package.ecosystem = $1 and package.name = $2 order by artifact_seen.file";
+
     /// The versions of a package's releases that were ever seen.
     VERSIONS = "select release_seen.version from release_seen join package on package.id = release_seen.package
                 where package.ecosystem = $1 and package.name = $2 order by release_seen.version";

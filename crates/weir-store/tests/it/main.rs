@@ -125,6 +125,7 @@ macro_rules! store_suite {
                 what_is_new_is_first_seen_now,
                 what_was_seen_keeps_its_moment,
                 every_version_that_was_ever_seen_is_named,
+                every_file_that_was_ever_seen_is_named,
                 nothing_new_writes_nothing,
                 another_digest_is_flagged_for_good,
                 a_digest_by_another_algorithm_is_no_change,

@@ -39,6 +39,13 @@ pub async fn every_version_that_was_ever_seen_is_named(f: Fixture) {
     assert!(f.store.seen_versions("npm", "example").await.unwrap().is_empty());
 }
 
+pub async fn every_file_that_was_ever_seen_is_named(f: Fixture) {
+    see(&f.store, &[release("1.0", &[("b", ""), ("a", "")])], 10).await;
+    see(&f.store, &[release("2.0", &[("c", "")])], 20).await;
+    assert_eq!(f.store.seen_files("pypi", "example").await.unwrap(), ["a", "b", "c"]);
+    assert!(f.store.seen_files("npm", "example").await.unwrap().is_empty());
+}
+
 pub async fn what_was_seen_keeps_its_moment(f: Fixture) {
     see(&f.store, &[release("1.0", &[("a.whl", "sha256:aa")])], 10).await;
     let seen =

@@ -84,6 +84,7 @@ async fn tour(store: &Store) {
     }
     store.package_names("pypi", "", 10).await.unwrap();
     store.seen_versions("pypi", "example").await.unwrap();
+    store.seen_files("pypi", "example").await.unwrap();
     for bytes in ["one", "two"] {
         store.record_artifact(&artifact("f", bytes), at(1)).await.unwrap();
     }
