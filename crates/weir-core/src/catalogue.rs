@@ -9,6 +9,10 @@ use std::io::{self, BufRead};
 use crate::ecosystem::PackageName;
 use crate::registry::{InvalidDocument, Page, Wanted};
 
+mod joining;
+
+pub use joining::{Described, Instead, Joining, Settled};
+
 /// How a registry with catalogues reads and shows them. All methods are pure.
 pub trait Catalogue: Send + Sync {
     /// Where a package is listed; `None` if its name does not say.
@@ -32,12 +36,32 @@ pub trait Catalogue: Send + Sync {
     /// separators between pieces.
     fn cut(&self, address: &str, document: &mut dyn BufRead, cuts: &mut dyn Cuts) -> Result<Cut, CutError>;
 
+    /// Further documents of a part that tell of its packages, such as a list of older files: those that upstream has are cut
+    /// with the catalogue, in this order. One that cannot be read is left out.
+    fn beside(&self, part: &str) -> Vec<Source> {
+        let _ = part;
+        Vec::new()
+    }
+
+    /// Cuts a document of [`Catalogue::beside`] that came from `address`. Its pieces belong to their packages like all
+    /// others. If it cannot be read, none of its pieces may have been given.
+    fn cut_beside(&self, address: &str, document: &mut dyn BufRead, cuts: &mut dyn Cuts) -> Result<(), CutError> {
+        let _ = (address, document, cuts);
+        Ok(())
+    }
+
     /// What stands between two pieces that follow one another in a page.
     fn separator(&self) -> &'static [u8];
 
     /// What becomes of each piece of a package in the page, parallel to `pieces`. Artifacts that the page's view refuses are
     /// not to be seen in it. The one document of `page` is all pieces, each followed by a line feed.
     fn fates(&self, page: &Page<'_>, pieces: &[&[u8]]) -> Vec<Fate>;
+
+    /// A page that is to be joined, where what is shown of one package depends on others: then this decides, and
+    /// [`Catalogue::fates`] is not asked.
+    fn joining(&self) -> Option<Box<dyn Joining>> {
+        None
+    }
 
     /// The media type of the page.
     fn content_type(&self) -> &'static str;

@@ -286,6 +286,27 @@ impl Catalogues {
         Err(DocumentError::Absent { upstream: upstream.base().to_owned(), path: part.to_owned() })
     }
 
+    /// Fetches the documents that are cut with a catalogue, as far as upstream has them: where each came from, what it is
+    /// packed in, its bytes. That one cannot be had at the moment is not that there is none.
+    async fn beside(
+        &self,
+        member: &Arc<Member>,
+        sources: &[Source],
+    ) -> Result<Vec<(String, Packing, Spool)>, DocumentError> {
+        let mut beside = Vec::new();
+        for Source { wanted, packing } in sources {
+            let opened = member.upstream.open_document(&wanted.path, wanted.accept, &Validators::default()).await;
+            self.documents.count_opened(member, &opened);
+            let Opened::Document(mut download) = opened.map_err(DocumentError::Upstream)? else { continue };
+            let mut spool = self.blobs.spool().map_err(DocumentError::storage)?;
+            while let Some(chunk) = download.chunk().await.map_err(DocumentError::Upstream)? {
+                spool.append(chunk).await.map_err(DocumentError::storage)?;
+            }
+            beside.push((download.url.clone(), *packing, spool));
+        }
+        Ok(beside)
+    }
+
     /// Spools, cuts and stores what has come.
     async fn arrived(
         &self,
@@ -299,14 +320,20 @@ impl Catalogues {
         while let Some(chunk) = download.chunk().await.map_err(DocumentError::Upstream)? {
             spool.append(chunk).await.map_err(DocumentError::storage)?;
         }
-        let before = self.kept(member, part).await?;
         let (catalogue, sources) = Self::sources(member, part)?;
+        let beside = self.beside(member, &catalogue.beside(part)).await?;
+        let before = self.kept(member, part).await?;
         let (packing, path, address) = (source.packing, source.wanted.path.clone(), download.url.clone());
         let mut blocks = self.blobs.spool().map_err(DocumentError::storage)?;
         let cut = move || {
             let before = before.as_ref().map(|it| cutting::Before { table: &it.table, confirmed: it.checked_at });
             let mut document = unpacked(&spool, packing)?;
-            let cut = cutting::cut(catalogue, (&path, &address), &mut document, &mut blocks, before.as_ref(), now);
+            let mut beside: Vec<cutting::Beside> = beside
+                .into_iter()
+                .map(|(address, packing, spool)| Ok((address, unpacked(&spool, packing)?)))
+                .collect::<Result<_, DocumentError>>()?;
+            let documents: (&mut dyn BufRead, _) = (&mut document, beside.as_mut_slice());
+            let cut = cutting::cut(catalogue, (&path, &address), documents, &mut blocks, before.as_ref(), now);
             let (table, length) = cut.map_err(|error| match error {
                 CutError::Invalid(invalid) => DocumentError::Invalid(invalid),
                 CutError::Io(error) => DocumentError::Unreadable(format!("{address} cannot be cut: {error}")),

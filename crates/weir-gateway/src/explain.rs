@@ -23,6 +23,21 @@ pub struct Explanation {
     pub install: Option<String>,
     /// Where this is explained to people.
     pub address: String,
+    /// What is shown of the package, where the page shows another version than upstream's newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<Shown>,
+}
+
+/// What a page shows in the place of a package's newest version at upstream.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// The newest version at upstream.
+    pub newest: String,
+    /// The version that is shown; absent if the package is hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
+    /// Why, in one line.
+    pub reason: String,
 }
 
 impl Gateway {
@@ -55,7 +70,9 @@ impl Gateway {
         };
         let decision = view.release_decision(release).ok_or_else(|| Failure::NoStage(stages.to_string()))?;
         self.record(&decision, ecosystem, package).await?;
-        Ok(self.explanation(view.told(decision, release), ecosystem, package))
+        let instead = self.instead(stages, ecosystem, package).await?;
+        let instead = instead.map(|it| Shown { newest: it.version, shown: it.shown, reason: it.reason });
+        Ok(Explanation { instead, ..self.explanation(view.told(decision, release), ecosystem, package) })
     }
 
     /// Adds to a decision what a person does next.
@@ -63,7 +80,7 @@ impl Gateway {
         let install =
             decision.nearest_allowed.as_ref().map(|version| ecosystem.registry.install_command(package, version));
         let address = refusal::address(&decision, &self.settings().public_url);
-        Explanation { decision, install, address }
+        Explanation { decision, install, address, instead: None }
     }
 }
 

@@ -44,11 +44,13 @@ mod licenses;
 mod lookalike;
 mod page;
 mod releases;
+mod settle;
 mod sight;
 mod sums;
 mod survey;
 mod upkeep;
 
+pub(crate) use artifact::only_looking_is_missing;
 use releases::Asked;
 pub use releases::{MAX_ASKED, MAX_UNLISTED};
 pub use survey::{Surveyed, Unread};

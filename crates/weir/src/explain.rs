@@ -199,6 +199,13 @@ fn print(explanation: &Value, all: bool) {
         let (more, findings) = (if reasons.len() > left_out { " more" } else { "" }, plural(left_out, "finding"));
         entry("", &format!("{left_out}{more} {findings} below this stage's limits; --all shows them"));
     }
+    if let Some(instead) = explanation.get("instead") {
+        let shown = match text(instead, "shown") {
+            "" => String::from("nothing of it"),
+            shown => format!("{shown}, not {}", text(instead, "newest")),
+        };
+        entry("shown", &format!("{shown}: {}", text(instead, "reason")));
+    }
     entry("decision", text(explanation, "id"));
 }
 

@@ -32,11 +32,15 @@ pub(crate) struct Before<'a> {
     pub(crate) confirmed: Timestamp,
 }
 
-/// Cuts a catalogue, writes its bytes in blocks into `spool`, and says what is where. `address` is where it came from.
+/// A document that is cut with a catalogue, and where it came from.
+pub(crate) type Beside = (String, Box<dyn BufRead + Send>);
+
+/// Cuts a catalogue and what tells of its packages beside it, writes its bytes in blocks into `spool`, and says what is
+/// where. `address` is where it came from.
 pub(crate) fn cut(
     catalogue: &dyn Catalogue,
     (source, address): (&str, &str),
-    document: &mut dyn BufRead,
+    (document, beside): (&mut dyn BufRead, &mut [Beside]),
     spool: &mut Spool,
     before: Option<&Before<'_>>,
     now: Timestamp,
@@ -47,6 +51,14 @@ pub(crate) fn cut(
         let mut taker =
             Taker { blocks: send, block: Vec::with_capacity(BLOCK), number: 0, taken: Taken::default(), before };
         let cut = catalogue.cut(address, document, &mut taker).and_then(|cut| {
+            for (address, document) in beside {
+                match catalogue.cut_beside(address, document, &mut taker) {
+                    Err(CutError::Invalid(error)) => {
+                        tracing::warn!(error = %error, "a document beside a catalogue cannot be read and is left out");
+                    }
+                    cut => cut?,
+                }
+            }
             taker.close()?;
             Ok(cut)
         });

@@ -13,9 +13,9 @@ use std::sync::{Mutex, mpsc};
 
 use weir_advisory::Index as Advisories;
 use weir_blob::Spool;
-use weir_core::catalogue::{Catalogue, Fate, Place};
+use weir_core::catalogue::{Catalogue, Fate, Instead, Joining, Place, Settled};
 use weir_core::digest::{Hasher, StatedDigests};
-use weir_core::registry::{Document, Page};
+use weir_core::registry::{Document, Page, ServedRelease};
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Outcome, Policy};
@@ -72,6 +72,10 @@ pub(crate) struct Verdicts {
     pub(crate) changes_at: Option<Timestamp>,
     /// Packages that could not be read, which are left out.
     pub(crate) unreadable: u64,
+    /// What the packages were given to, where they are settled together.
+    pub(crate) joining: Option<Box<dyn Joining>>,
+    /// What is shown in the place of upstream's newest, after [`Verdicts::settle`].
+    pub(crate) instead: Vec<Instead>,
 }
 
 /// What is told of what is left out.
@@ -83,7 +87,8 @@ pub(crate) struct Told {
 
 /// What one package comes to.
 pub(crate) struct Verdict {
-    fates: Vec<Fate>,
+    /// `None` where packages are settled together, and nothing can be said of one.
+    fates: Option<Vec<Fate>>,
     digest: Option<Digest>,
     told: Told,
     changes_at: Option<Timestamp>,
@@ -136,6 +141,7 @@ impl Judging {
     /// Judges every package. `file` has the catalogue's blocks. Blocks.
     pub(crate) fn judge(&self, catalogue: &dyn Catalogue, file: &File) -> io::Result<Verdicts> {
         let table = &*self.catalogued.table;
+        let joining = catalogue.joining().map(Mutex::new);
         let all = Mutex::new(Verdicts { hidden: vec![false; table.entries.len()], ..Verdicts::default() });
         let next = AtomicUsize::new(0);
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
@@ -149,7 +155,7 @@ impl Judging {
                 let to = (from + AT_ONCE).min(table.packages.len());
                 let mut verdicts = Vec::with_capacity(to - from);
                 for package in from..to {
-                    verdicts.push((package, self.package(catalogue, &mut blocks, package)?));
+                    verdicts.push((package, self.package((catalogue, joining.as_ref()), &mut blocks, package)?));
                 }
                 let mut all = all.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 for (package, verdict) in verdicts {
@@ -170,13 +176,14 @@ impl Judging {
         all.told.examples.sort();
         all.told.examples.truncate(EXAMPLES);
         all.wanting.sort();
+        all.joining = joining.map(|joining| joining.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
         Ok(all)
     }
 
     /// `Ok(None)`: of this one the store knows more. `Ok(Some(Err(())))`: it cannot be read.
     fn package(
         &self,
-        catalogue: &dyn Catalogue,
+        catalogue: Reading<'_>,
         blocks: &mut Blocks<'_>,
         package: usize,
     ) -> io::Result<Option<Result<Verdict, ()>>> {
@@ -202,7 +209,7 @@ impl Judging {
             return Ok(Some(view.as_ref().ok_or(()).map(|view| self.verdict(catalogue, view, &document, &pieces))));
         }
         let place = Place { part: self.catalogued.part.clone(), key: listed.key.to_string() };
-        let Some(name) = catalogue.package(&place) else { return Ok(Some(Err(()))) };
+        let Some(name) = catalogue.0.package(&place) else { return Ok(Some(Err(()))) };
         if self.is_private(&name) {
             return Ok(Some(Ok(Verdict::hidden(pieces.len(), PRIVATE))));
         }
@@ -248,13 +255,27 @@ impl Judging {
         }
     }
 
-    fn verdict(&self, catalogue: &dyn Catalogue, view: &View, document: &[u8], pieces: &[&[u8]]) -> Verdict {
+    fn verdict(&self, (catalogue, joining): Reading<'_>, view: &View, document: &[u8], pieces: &[&[u8]]) -> Verdict {
         let index = &view.known.index;
         let url = view.known.held.first().map_or("", |held| held.url.as_str());
         let documents = [Document { url, content_type: "", body: document }];
         let package = &view.known.facts.package;
-        let page = Page { package, documents: &documents, index, releases: view.served(), base: &self.base };
-        let fates = catalogue.fates(&page, pieces);
+        let served = joining.and_then(|_| after_looking(view));
+        let releases = served.as_deref().unwrap_or_else(|| view.served());
+        let page = Page { package, documents: &documents, index, releases, base: &self.base };
+        let (fates, digest) = match joining {
+            None => {
+                let fates = catalogue.fates(&page, pieces);
+                let digest = digest(&fates);
+                (Some(fates), digest)
+            }
+            Some(joining) => {
+                let key = catalogue.place(package).map_or_else(String::new, |place| place.key);
+                let mut joining = joining.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                joining.package(&key, &page, pieces);
+                (None, refusals(&page))
+            }
+        };
         let mut told = Told::default();
         for (release, judged) in index.releases.iter().zip(&view.judged.together().releases) {
             for (artifact, judged) in release.artifacts.iter().zip(&judged.artifacts) {
@@ -270,7 +291,7 @@ impl Judging {
                 }
             }
         }
-        Verdict { digest: digest(&fates), fates, told, changes_at: view.judged.together().changes_at }
+        Verdict { digest, fates, told, changes_at: view.judged.together().changes_at }
     }
 
     /// How one package looks otherwise than upstream's: see [`Verdicts::touched`]. Blocks.
@@ -278,10 +299,15 @@ impl Judging {
         let table = &*self.catalogued.table;
         let Some(package) = table.find(key) else { return Ok(None) };
         let mut all = Verdicts { hidden: vec![false; table.entries.len()], ..Verdicts::default() };
-        all.add(table, package, self.package(catalogue, &mut Blocks::new(file, table)?, package)?);
+        let joining = catalogue.joining().map(Mutex::new);
+        let mut blocks = Blocks::new(file, table)?;
+        all.add(table, package, self.package((catalogue, joining.as_ref()), &mut blocks, package)?);
         Ok(all.touched.get(key).copied())
     }
 }
+
+/// How a registry reads a catalogue, and what packages are given to where they are settled together.
+type Reading<'a> = (&'a dyn Catalogue, Option<&'a Mutex<Box<dyn Joining>>>);
 
 /// The rule that hides what is never asked of upstream.
 const PRIVATE: &str = "private-name";
@@ -296,8 +322,42 @@ impl Verdict {
     fn hidden(pieces: usize, rule: &str) -> Self {
         let fates = vec![Fate::Hidden; pieces];
         let rules = BTreeMap::from([(rule.to_owned(), pieces as u64)]);
-        Self { digest: digest(&fates), fates, told: Told { rules, examples: Vec::new() }, changes_at: None }
+        Self {
+            digest: digest(&fates),
+            fates: Some(fates),
+            told: Told { rules, examples: Vec::new() },
+            changes_at: None,
+        }
     }
+}
+
+/// How releases are served, as if those that are refused only because nobody has looked into them were not: they may be
+/// shown, and are looked into before they are. `None` if there are no such releases.
+fn after_looking(view: &View) -> Option<Vec<ServedRelease>> {
+    let is_missing = |at: usize, served: &ServedRelease| {
+        served.refused.is_some()
+            && view.release_decision(at).is_some_and(|decision| crate::gateway::only_looking_is_missing(&decision))
+    };
+    let mut releases: Option<Vec<ServedRelease>> = None;
+    for (at, served) in view.served().iter().enumerate().filter(|(at, served)| is_missing(*at, served)) {
+        let releases = releases.get_or_insert_with(|| view.served().to_vec());
+        if let Some(release) = releases.get_mut(at) {
+            *release = ServedRelease { refused: None, ..served.clone() };
+        }
+    }
+    releases
+}
+
+/// What of a package is refused and why; `None` if nothing is. Where packages are settled together, the page is the same as
+/// long as this is the same of each.
+fn refusals(page: &Page<'_>) -> Option<Digest> {
+    let mut text = String::new();
+    for (release, served) in page.index.releases.iter().zip(page.releases) {
+        if let Some(note) = &served.refused {
+            text.push_str(&format!("{} {}\n", release.version, note.text));
+        }
+    }
+    (!text.is_empty()).then(|| Digest::of(text.as_bytes()))
 }
 
 /// How a package differs from upstream's; `None` if it does not.
@@ -332,7 +392,31 @@ impl Verdicts {
         }
         let Some(digest) = verdict.digest else { return };
         self.touched.insert(listed.key.clone(), digest);
-        let mut fates = verdict.fates.into_iter();
+        if let Some(fates) = verdict.fates {
+            self.put(table, package, fates);
+        }
+        for (rule, count) in verdict.told.rules {
+            *self.told.rules.entry(rule).or_default() += count;
+        }
+        if self.told.examples.len() < EXAMPLES * THREADS {
+            self.told.examples.extend(verdict.told.examples);
+        }
+    }
+}
+
+impl Verdicts {
+    /// Takes what becomes of packages that are settled together.
+    pub(crate) fn settle(&mut self, table: &Table, settled: Settled) {
+        for (key, fates) in settled.fates {
+            if let Some(package) = table.find(&key) {
+                self.put(table, package, fates);
+            }
+        }
+        self.instead = settled.instead;
+    }
+
+    fn put(&mut self, table: &Table, package: usize, fates: Vec<Fate>) {
+        let mut fates = fates.into_iter();
         for (entry, _) in table.pieces_of(package) {
             // A piece that nothing is said of is not shown.
             let is_hidden = match fates.next() {
@@ -346,12 +430,6 @@ impl Verdicts {
             if let Some(hidden) = self.hidden.get_mut(*entry as usize) {
                 *hidden = is_hidden;
             }
-        }
-        for (rule, count) in verdict.told.rules {
-            *self.told.rules.entry(rule).or_default() += count;
-        }
-        if self.told.examples.len() < EXAMPLES * THREADS {
-            self.told.examples.extend(verdict.told.examples);
         }
     }
 }

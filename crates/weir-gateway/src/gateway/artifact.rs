@@ -16,7 +16,7 @@ use super::{Call, Failure, Gateway, find, truncated};
 use crate::account::Late;
 use crate::admission::{Admitted, Leading};
 use crate::members::Member;
-use crate::phases::Phase;
+use crate::phases::{Phase, Phases};
 use crate::respond::{self, Asked};
 use crate::served;
 use crate::transfer::{Landed, Order, Transfer};
@@ -266,13 +266,25 @@ impl Gateway {
         place: (usize, usize),
         artifact: &Artifact,
     ) -> Result<Transfer, Failure> {
-        let bodies = call.phases.time(Phase::Store, self.bodies(&view.known.held)).await?;
+        self.fetch_for(call.phases, view, place, artifact).await
+    }
+
+    /// The same for whoever has no request to answer.
+    pub(super) async fn fetch_for(
+        self: &Arc<Self>,
+        phases: &Phases,
+        view: &View,
+        place: (usize, usize),
+        artifact: &Artifact,
+    ) -> Result<Transfer, Failure> {
+        let bodies = phases.time(Phase::Store, self.bodies(&view.known.held)).await?;
         let version = view.known.index.releases[place.0].version.clone();
         let documents = crate::known::documents(&view.known.held, &bodies);
-        let said = call.ecosystem.registry.said(&documents, &view.known.index, &version);
+        let ecosystem = view.known.facts.ecosystem;
+        let said = ecosystem.registry.said(&documents, &view.known.index, &version);
         let package = view.known.facts.package.clone();
         let member = Arc::clone(view.known.member()?);
-        let purl = Purl::new(call.ecosystem, &package, Some(&version)).to_string();
+        let purl = Purl::new(ecosystem, &package, Some(&version)).to_string();
         let order = Order { member: Arc::clone(&member), package, version, artifact: artifact.clone(), said };
         let transfer = self.transfers.join(order)?;
         self.remember_attestations(member, purl, artifact, &transfer);
@@ -501,7 +513,7 @@ fn slice(bytes: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
 }
 
 /// True if nothing speaks against an artifact but that nobody has looked into it yet.
-fn only_looking_is_missing(decision: &Decision) -> bool {
+pub(crate) fn only_looking_is_missing(decision: &Decision) -> bool {
     let mut against = decision.reasons.iter().filter(|reason| reason.counted() > Outcome::Warn).peekable();
     against.peek().is_some() && against.all(|reason| reason.detail.as_deref() == Some(NOT_LOOKED))
 }

@@ -13,7 +13,7 @@ use http::{HeaderValue, StatusCode, header};
 use tokio::sync::OnceCell;
 use tokio_util::io::ReaderStream;
 use weir_blob::Spool;
-use weir_core::catalogue::{Catalogue, LeftOut, Packing};
+use weir_core::catalogue::{Catalogue, Instead, LeftOut, Packing};
 use weir_core::registry::{Form, Reply};
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_store::IndexState;
@@ -53,8 +53,16 @@ pub(super) struct Whole {
     written: Written,
     gzip: OnceCell<Spool>,
     touched: HashMap<Box<str>, Digest>,
+    instead: Vec<Instead>,
     told: Told,
     state: Digest,
+}
+
+/// Whom a page is for.
+struct Wanting<'a> {
+    ecosystem: &'static Ecosystem,
+    stages: &'a Stages,
+    base: &'a str,
 }
 
 /// What a page was made from.
@@ -111,7 +119,8 @@ impl Gateway {
         call.record.package = part.to_owned();
         let (catalogue, current) = call.phases.time(Phase::Upstream, self.catalogued(call.ecosystem, part)).await?;
         call.stale = current.stale.clone();
-        let whole = call.phases.time(Phase::Render, self.whole_of(call, catalogue, &current)).await?;
+        let wanting = Wanting { ecosystem: call.ecosystem, stages: &call.stages, base: &call.base };
+        let whole = call.phases.time(Phase::Render, self.whole_of(&wanting, catalogue, &current)).await?;
         call.record.index_state = Some(whole.state);
         let tag = whole.written.digest.short();
         if respond::has_tag(call.headers, &tag) {
@@ -156,7 +165,7 @@ impl Gateway {
     /// The page of a part for these stages, made now if what is kept does not hold.
     async fn whole_of(
         self: &Arc<Self>,
-        call: &Call<'_>,
+        call: &Wanting<'_>,
         catalogue: &'static dyn Catalogue,
         current: &Arc<Catalogued>,
     ) -> Result<Arc<Whole>, Failure> {
@@ -181,7 +190,7 @@ impl Gateway {
         whole.map_err(|failure| Failure::internal(&*failure))
     }
 
-    fn judging(&self, call: &Call<'_>, current: &Arc<Catalogued>) -> Judging {
+    fn judging(&self, call: &Wanting<'_>, current: &Arc<Catalogued>) -> Judging {
         Judging {
             ecosystem: call.ecosystem,
             catalogued: Arc::clone(current),
@@ -190,7 +199,7 @@ impl Gateway {
             advisories: self.advisories.load_full(),
             names: self.well_known.load_full(),
             public_url: self.settings.public_url.clone(),
-            base: call.base.clone(),
+            base: call.base.to_owned(),
             now: self.clock.now(),
             apart: HashMap::new(),
         }
@@ -199,7 +208,7 @@ impl Gateway {
     /// True if what was learnt about single packages since a page was made changes nothing on it.
     async fn is_same(
         self: &Arc<Self>,
-        call: &Call<'_>,
+        call: &Wanting<'_>,
         catalogue: &'static dyn Catalogue,
         current: &Arc<Catalogued>,
         whole: &Whole,
@@ -223,8 +232,8 @@ impl Gateway {
     }
 
     /// A package by itself; `None` if it cannot be read, and then none of it is shown.
-    async fn apart(self: &Arc<Self>, call: &Call<'_>, package: &PackageName) -> Result<Option<Arc<View>>, Failure> {
-        match self.view(&call.stages, call.ecosystem, package).await {
+    async fn apart(self: &Arc<Self>, call: &Wanting<'_>, package: &PackageName) -> Result<Option<Arc<View>>, Failure> {
+        match self.view(call.stages, call.ecosystem, package).await {
             Ok(view) => Ok(Some(view)),
             Err(Failure::Refused(_) | Failure::Document(_)) => Ok(None),
             Err(failure) => Err(failure),
@@ -264,12 +273,20 @@ impl Gateway {
                 "packages of a catalogue cannot be read and are left out"
             );
         }
+        if let Some(joining) = verdicts.joining.take() {
+            let (settled, is_troubled) = self.settle(&judging, catalogue, joining).await?;
+            verdicts.settle(&judging.catalogued.table, settled);
+            if is_troubled {
+                let again = judging.now.plus_millis(self.documents.lifetimes().package);
+                verdicts.changes_at = Some(verdicts.changes_at.map_or(again, |at| at.min(again)));
+            }
+        }
         let spool = self.blobs.spool().map_err(Failure::internal)?;
         let catalogued = Arc::clone(&judging.catalogued);
         let write = move || page::write(catalogue, &catalogued.table, &verdicts, &file, spool).map(|it| (it, verdicts));
         let written = tokio::task::spawn_blocking(write).await.map_err(Failure::internal)?;
         let (written, verdicts) = written.map_err(Failure::internal)?;
-        let state = state(&key, &judging, &verdicts.touched);
+        let state = state(&key, &judging, &verdicts);
         if let Err(error) = self.store.record_index_state(&state).await {
             tracing::error!(error = %error, "an index state could not be recorded");
         }
@@ -281,11 +298,30 @@ impl Gateway {
             written,
             gzip: OnceCell::new(),
             touched: verdicts.touched,
+            instead: verdicts.instead,
             told: verdicts.told,
             state: state.digest,
         });
         self.wholes.insert(key, Arc::clone(&whole), whole.weight());
         Ok(whole)
+    }
+
+    /// What a page shows in the place of a package's newest version at upstream, where its packages are settled together.
+    pub(crate) async fn instead(
+        self: &Arc<Self>,
+        stages: &Stages,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Option<Instead>, Failure> {
+        let place = match ecosystem.registry.catalogue() {
+            Some(catalogue) if catalogue.joining().is_some() => catalogue.place(package),
+            _ => None,
+        };
+        let Some(place) = place else { return Ok(None) };
+        let (catalogue, current) = self.catalogued(ecosystem, &place.part).await?;
+        let base = format!("{}/{}/{}", self.settings.public_url, stages.address(), ecosystem.id);
+        let whole = self.whole_of(&Wanting { ecosystem, stages, base: &base }, catalogue, &current).await?;
+        Ok(whole.instead.iter().find(|instead| instead.key == place.key).cloned())
     }
 
     /// The packages of a part of which the store knows more than its catalogue tells.
@@ -374,8 +410,10 @@ async fn judged(
 }
 
 /// What a page was made from, to be recorded.
-fn state((stages, ecosystem, part): &Key, judging: &Judging, touched: &HashMap<Box<str>, Digest>) -> IndexState {
-    let mut hidden: Vec<String> = touched.iter().map(|(key, digest)| format!("{key} {digest}")).collect();
+fn state((stages, ecosystem, part): &Key, judging: &Judging, verdicts: &page::Verdicts) -> IndexState {
+    let mut hidden: Vec<String> = verdicts.touched.iter().map(|(key, digest)| format!("{key} {digest}")).collect();
+    let instead = |it: &Instead| format!("{} {} {}", it.key, it.version, it.shown.as_deref().unwrap_or("-"));
+    hidden.extend(verdicts.instead.iter().map(instead));
     hidden.sort_unstable();
     let hidden = Digest::of(hidden.join("\n").as_bytes());
     let (document, policy, advisories) =
