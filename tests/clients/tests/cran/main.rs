@@ -1,0 +1,112 @@
+//! R through a real `weir serve`, against a real CRAN tree: packages that `R CMD build` packed, `PACKAGES` as
+//! `tools::write_PACKAGES` writes it, lists of files as R serialises them. What R shows is written to
+//! `docs/reference/clients-r.md`. CRAN itself is not asked.
+//!
+//! | Module | Answers |
+//! |---|---|
+//! | [`tree`] | how is a repository made? |
+//! | [`gate`] | how is Weir run before it? |
+//! | [`page`] | what is written of what R shows? |
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails by panicking")]
+
+mod gate;
+mod page;
+mod tree;
+
+use gate::Gate;
+use tree::Tree;
+
+/// What the stage refuses: the newest `weira`, of which older versions are in the archive.
+const POLICY: &str = r#"[stage.open]
+
+[stage.strict]
+denied = [{ package = "pkg:cran/weira@>= 2.0.0", reason = "2.0.0 deletes files" }]
+
+[stage.waiting]
+minimum-age = { days = 7 }
+"#;
+
+const WHY: &str = "denied by policy";
+
+#[test]
+fn r_installs_what_is_shown_and_is_told_of_the_rest() {
+    let Some(tree) = Tree::make() else { return };
+    let Some(gate) = Gate::start(&tree.url(), POLICY) else { return };
+    let mut page = page::Page::new(&tree.version);
+    let install = |stage: &str, package: &str| gate.r(stage, &format!("install.packages(\"{package}\")"));
+
+    let upstream = tree.catalogue();
+    assert_eq!(gate.get("open/cran/src/contrib/PACKAGES"), (200, upstream), "nothing is refused, so nothing differs");
+
+    let seen = install("open", "weirb");
+    assert_eq!(seen.installed(), ["weira 2.0.0", "weirb 1.0"], "{}", seen.text);
+    page.row("allowed", &seen, "DONE (weirb)");
+
+    let seen = install("strict", "weirb");
+    assert_eq!(seen.installed(), ["weira 1.1.0", "weirb 1.0"], "{}", seen.text);
+    page.row("needs a package whose newest version is refused", &seen, "DONE (weira)");
+
+    let seen = install("strict", "weird");
+    assert_eq!(seen.installed(), ["weira 1.1.0", "weirc 1.0", "weird 1.0"], "{}", seen.text);
+    page.row("needs one that gave way with it", &seen, "DONE (weirc)");
+
+    let seen = install("strict", "weire");
+    assert!(seen.installed().is_empty(), "{}", seen.text);
+    page.row("needs exactly the refused version", &seen, "is not available");
+
+    let pinned = |stage: &str, path: &str| {
+        gate.r(
+            stage,
+            &format!("install.packages(paste0(getOption(\"repos\")[[1]], \"/src/contrib/{path}\"), repos = NULL)"),
+        )
+    };
+    let seen = pinned("strict", "weira_2.0.0.tar.gz");
+    assert!(seen.installed().is_empty(), "{}", seen.text);
+    page.row("pinned to a refused version", &seen, "403");
+
+    let seen = pinned("strict", "Archive/weira/weira_1.0.0.tar.gz");
+    assert_eq!(seen.installed(), ["weira 1.0.0"], "{}", seen.text);
+    page.row("pinned to an allowed version of the archive", &seen, "DONE (weira)");
+
+    let seen = gate
+        .r("strict", "cat(available.packages(fields = \"WeirSubstituted\")[\"weira\", \"WeirSubstituted\"], \"\\n\")");
+    assert!(seen.text.contains(WHY), "{}", seen.text);
+    page.row("asks what was put in its place", &seen, WHY);
+
+    let seen = gate.r("strict", "writeLines(readLines(paste0(getOption(\"repos\")[[1]], \"/weir/weira\")))");
+    assert!(seen.text.contains("weira 1.1.0 is the newest allowed version"), "{}", seen.text);
+    page.row("asks why", &seen, "is refused");
+
+    let (code, text) = gate.get("strict/cran/src/contrib/weira_2.0.0.tar.gz");
+    assert!(code == 403 && text.starts_with(WHY), "{code} {text}");
+    let explained = gate.explain("pkg:cran/weire@1.0", "strict");
+    assert!(explained.contains("needs weira == 2.0.0") && explained.contains(WHY), "{explained}");
+
+    // Published today, so it waits; the version before it is years old.
+    let seen = install("waiting", "weirb");
+    assert_eq!(seen.installed(), ["weira 1.1.0", "weirb 1.0"], "{}", seen.text);
+    page.row("its newest version is too young", &seen, "DONE (weira)");
+
+    tree.fake.unavailable(true);
+    let seen = install("strict", "weirb");
+    assert_eq!(seen.installed(), ["weira 1.1.0", "weirb 1.0"], "{}", seen.text);
+    page.row("upstream down, and Weir has it", &seen, "DONE (weirb)");
+    let Some(empty) = Gate::start("http://127.0.0.1:1/", POLICY) else { return };
+    let seen = empty.r("strict", "install.packages(\"weirb\")");
+    assert!(seen.installed().is_empty(), "{}", seen.text);
+    page.row("upstream down, and Weir has nothing", &seen, "unable to access index");
+    page.check();
+}
+
+#[test]
+fn garbage_in_the_place_of_a_list_leaves_the_catalogue_as_it_is() {
+    let Some(tree) = Tree::make() else { return };
+    for list in ["archive", "current"] {
+        tree.fake.put(&format!("/src/contrib/Meta/{list}.rds"), b"\x1f\x8b\x08\x00garbage".to_vec());
+    }
+    let Some(gate) = Gate::start(&tree.url(), POLICY) else { return };
+    assert_eq!(gate.get("open/cran/src/contrib/PACKAGES"), (200, tree.catalogue()));
+    // Without the archive there is nothing to put in the place of what is refused.
+    let (code, text) = gate.get("strict/cran/src/contrib/PACKAGES");
+    assert!(code == 200 && !text.contains("weira"), "{text}");
+}
