@@ -41,7 +41,7 @@ impl Gateway {
             None => None,
         };
         let (text, decision) = match told {
-            Some((_, text)) => (text, decision.clone()),
+            Some((_, text)) => (text, Arc::new(decision.clone())),
             None if !self.settings.online => {
                 return Err(Failure::NotFound(format!("`{}` is not kept, and Weir works offline", artifact.file)));
             }
@@ -53,7 +53,7 @@ impl Gateway {
                 (told.ok_or_else(gone)?.1, decision)
             }
         };
-        let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
+        let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new((*decision).clone()))) };
         let bytes = Bytes::copy_from_slice(text.as_bytes());
         let admitted = Admitted::new(permit, Digest::of(&bytes), bytes.len() as u64);
         Ok(small(call, &admitted, bytes, "text/plain; charset=utf-8"))
