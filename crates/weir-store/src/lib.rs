@@ -17,6 +17,7 @@
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
 //! | `tokens.rs` | who may |
 //! | `snapshot.rs` | a copy of it all |
+//! | `ship.rs` | what one Weir tells another |
 //! | `check.rs` | what a checker reads |
 //! | `sql/` | every statement by name |
 //! | `group.rs` | how writes that come together become durable together, on SQLite |
@@ -42,6 +43,7 @@ mod revisions;
 mod rows;
 mod seen;
 mod settings;
+mod ship;
 mod snapshot;
 pub mod sql;
 mod tokens;
@@ -52,6 +54,7 @@ pub use advisories::EachAdvisory;
 pub use error::{Engine, StoreError};
 pub use open::{FORMAT, Location};
 pub use rows::*;
+pub use ship::*;
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]

@@ -18,6 +18,7 @@ pub(crate) mod requests;
 pub(crate) mod revisions;
 pub(crate) mod seen;
 pub(crate) mod settings;
+pub(crate) mod ship;
 pub(crate) mod sqlite_only;
 pub(crate) mod tokens;
 
@@ -73,6 +74,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
         revisions::ALL,
         seen::ALL,
         settings::ALL,
+        ship::ALL,
         tokens::ALL,
     ];
     let bulk = [

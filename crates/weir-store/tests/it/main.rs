@@ -26,6 +26,7 @@ mod schema;
 mod seen;
 mod settings;
 mod sharing;
+mod ship;
 mod statements;
 
 use fixture::Fixture;
@@ -150,6 +151,15 @@ macro_rules! store_suite {
                 a_revision_that_comes_back_is_kept_once,
                 a_token_is_kept_until_it_is_revoked,
                 a_second_token_with_the_same_id_is_refused,
+            }
+            ship {
+                what_one_weir_tells_another_knows_afterwards,
+                the_same_again_changes_nothing,
+                only_what_is_new_is_told,
+                the_earlier_first_sight_counts,
+                intervals_are_put_in_order,
+                other_bytes_that_were_seen_elsewhere_are_remembered,
+                what_is_too_long_is_refused_and_nothing_of_it_is_kept,
             }
             sharing {
                 writers_queue_rather_than_fail,

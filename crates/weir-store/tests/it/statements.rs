@@ -139,7 +139,9 @@ async fn tour(store: &Store) {
     store.advisory_at("A", at(1)).await.unwrap();
     store.advisory_counts().await.unwrap();
     store.each_advisory(AdvisoryKind::Osv, &mut |_, _, _| ControlFlow::Continue(())).await.unwrap();
+    store.each_advisory_since(AdvisoryKind::Osv, None, &mut |_, _, _| ControlFlow::Continue(())).await.unwrap();
     store.ping().await.unwrap();
+    crate::ship::tour(store).await;
 
     store.named_documents(0, 10).await.unwrap();
     assert_eq!(store.named_artifacts((0, ""), 10).await.unwrap().len(), 1);
