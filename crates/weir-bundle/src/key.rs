@@ -105,7 +105,10 @@ impl FromStr for PublicKey {
         let bytes = STANDARD.decode(encoded).map_err(|_| expected())?;
         let key = Self(bytes.try_into().map_err(|_| expected())?);
         if key.id() != id {
-            return Err(InvalidKey(format!("the key says that its id is {id}, and it is {}: a character is wrong", key.id())));
+            return Err(InvalidKey(format!(
+                "the key says that its id is {id}, and it is {}: a character is wrong",
+                key.id()
+            )));
         }
         Ok(key)
     }

@@ -73,7 +73,9 @@ impl Manifest {
             return Err(format!("it lists {} entries; at most {MAX_ENTRIES} are read", self.entries.len()));
         }
         match self.entries.iter().find(|entry| !is_path(&entry.path)) {
-            Some(entry) => Err(format!("`{}` is no path of an entry", entry.path.escape_debug().take(120).collect::<String>())),
+            Some(entry) => {
+                Err(format!("`{}` is no path of an entry", entry.path.escape_debug().take(120).collect::<String>()))
+            }
             None => Ok(()),
         }
     }

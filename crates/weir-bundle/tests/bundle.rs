@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
-use weir_bundle::{Bundle, Entry, FORMAT, MANIFEST, Manifest, PublicKey, ReadError, SIGNATURE, SigningKey, Take, write};
+use weir_bundle::{
+    Bundle, Entry, FORMAT, MANIFEST, Manifest, PublicKey, ReadError, SIGNATURE, SigningKey, Take, write,
+};
 use weir_core::{Digest, Timestamp};
 
 /// Keeps what it is given.
@@ -47,7 +49,7 @@ fn manifest(files: &[(&str, Vec<u8>)]) -> Manifest {
 }
 
 fn made(key: &SigningKey, manifest: &Manifest, files: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
-    let mut left = files.to_vec().into_iter();
+    let mut left = files.iter().cloned();
     let mut open = |_: &Entry| Ok(Box::new(Cursor::new(left.next().unwrap().1)) as Box<dyn Read>);
     write(Vec::new(), manifest, key, &mut open).unwrap()
 }
@@ -99,7 +101,11 @@ fn every_changed_byte_is_found() {
             // Padding, and what a header says of owner and mode, is nothing that anybody takes.
             Ok(taken) => {
                 kept += 1;
-                assert_eq!(taken.into_values().collect::<Vec<_>>(), [b"some bytes".to_vec(), b"others".to_vec()], "{at}");
+                assert_eq!(
+                    taken.into_values().collect::<Vec<_>>(),
+                    [b"some bytes".to_vec(), b"others".to_vec()],
+                    "{at}"
+                );
             }
         }
     }

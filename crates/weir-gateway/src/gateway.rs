@@ -368,6 +368,14 @@ impl Gateway {
         self.advisories.store(advisories);
     }
 
+    /// Forgets what was made of documents and rows: another process has brought in others.
+    pub fn look_again(&self) {
+        self.documents.forget();
+        self.learnt.add_all();
+        self.known.clear();
+        self.views.clear();
+    }
+
     /// Writes the request records and the log's lines that still wait.
     pub async fn flush(&self) {
         self.books.requests.flush().await;

@@ -34,6 +34,14 @@ impl Learnt {
         counts.of.insert((ecosystem, package.clone()), last);
     }
 
+    /// Something may have been learnt about every package.
+    pub fn add_all(&self) {
+        let mut counts = self.lock();
+        counts.last += 1;
+        counts.floor = counts.last;
+        counts.of.clear();
+    }
+
     /// The number of what is known about a package.
     pub fn of(&self, key: &(&'static str, PackageName)) -> u64 {
         let counts = self.lock();

@@ -126,23 +126,42 @@ impl Store {
         each: &mut (dyn FnMut(Shipped) -> Result<(), E> + Send),
     ) -> Result<(), E> {
         let since = since.map_or(i64::MIN, Timestamp::millis);
-        self.pages::<DocumentRow, E>(sql::ship::DOCUMENTS, since, false, |row| (row.id, String::new()), |row| {
-            each(Shipped::Document(row.into()))
-        })
+        self.pages::<DocumentRow, E>(
+            sql::ship::DOCUMENTS,
+            since,
+            false,
+            |row| (row.id, String::new()),
+            |row| each(Shipped::Document(row.into())),
+        )
         .await?;
-        self.numbered::<ShippedRelease, E>(sql::ship::RELEASES, since, |row| row.version.clone(), |row| {
-            each(Shipped::Release(row))
-        })
+        self.numbered::<ShippedRelease, E>(
+            sql::ship::RELEASES,
+            since,
+            |row| row.version.clone(),
+            |row| each(Shipped::Release(row)),
+        )
         .await?;
-        self.numbered::<ShippedFile, E>(sql::ship::FILES, since, |row| row.file.clone(), |row| each(Shipped::File(row)))
-            .await?;
-        self.numbered::<ShippedArtifact, E>(sql::ship::ARTIFACTS, since, |row| row.file.clone(), |row| {
-            each(Shipped::Artifact(row))
-        })
+        self.numbered::<ShippedFile, E>(
+            sql::ship::FILES,
+            since,
+            |row| row.file.clone(),
+            |row| each(Shipped::File(row)),
+        )
         .await?;
-        self.pages::<Numbered<FactRow>, E>(sql::ship::FACTS, since, false, |row| (row.0, String::new()), |row| {
-            each(Shipped::Fact(row.1.into()))
-        })
+        self.numbered::<ShippedArtifact, E>(
+            sql::ship::ARTIFACTS,
+            since,
+            |row| row.file.clone(),
+            |row| each(Shipped::Artifact(row)),
+        )
+        .await?;
+        self.pages::<Numbered<FactRow>, E>(
+            sql::ship::FACTS,
+            since,
+            false,
+            |row| (row.0, String::new()),
+            |row| each(Shipped::Fact(row.1.into())),
+        )
         .await
     }
 

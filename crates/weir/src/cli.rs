@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{admin, config, explain, feeds, health, policy, serve};
+use crate::{admin, airgap, config, explain, feeds, health, policy, serve};
 
 /// One gate for open source: serves only what policy allows, and says why.
 #[derive(Parser, Debug)]
@@ -48,6 +48,10 @@ enum Command {
     /// See and check what is configured.
     #[command(subcommand)]
     Config(config::Command),
+    /// Write what this Weir has into one signed file, for another that no network reaches.
+    Export(airgap::export::Arguments),
+    /// Take in what `weir export` wrote.
+    Import(airgap::import::Arguments),
     /// Access tokens; check and back up what is kept.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -74,6 +78,8 @@ impl Cli {
             Command::Feeds(command) => feeds::run(&place, &command).await,
             Command::Policy(command) => policy::run(&place, &command).await,
             Command::Config(command) => config::run(&place, &command).await,
+            Command::Export(arguments) => airgap::export::run(&place, &arguments).await,
+            Command::Import(arguments) => airgap::import::run(&place, &arguments).await,
             Command::Admin(command) => admin::run(&place, &command).await,
         }
     }

@@ -37,6 +37,7 @@ pub struct Config {
     pub cache: Cache,
     pub upstream: BTreeMap<String, UpstreamSection>,
     pub feeds: FeedsSection,
+    pub bundle: Bundle,
     pub retention: Retention,
     pub log: Log,
 }
@@ -81,6 +82,13 @@ impl Default for Server {
             tls: Tls::default(),
         }
     }
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Bundle {
+    /// Keys whose bundles `weir import` takes in, as `weir export --key` prints them.
+    pub trust: Vec<String>,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -14,10 +14,12 @@
 //! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
 //! | [`check`] | is everything that Weir keeps whole? |
 //! | [`config_check`] | could it be served as it is configured? |
+//! | [`airgap`] | how does what it has get to where no network is? |
 //! | [`backup`], [`health`] | a copy of it all; is it well? |
 //! | [`output`] | how does it talk to a terminal? |
 
 mod admin;
+mod airgap;
 mod backup;
 mod check;
 mod cli;

@@ -15,6 +15,7 @@ use weir_gateway::Gateway;
 use weir_policy::Policy;
 use weir_store::{RevisionKind, Store};
 
+use crate::airgap::TAKEN;
 use crate::cli::Place;
 use crate::policy;
 use crate::tls::Tls;
@@ -92,6 +93,7 @@ pub fn start(
             }
         }));
     }
+    tasks.push(tokio::spawn(bundles(Arc::clone(gateway), opened.store.clone(), stop.clone())));
     let clock = Arc::clone(&opened.clock);
     let days = opened.config.retention.documents_days;
     tasks.push(tokio::spawn(tidy(Arc::clone(gateway), clock, days, stop.clone())));
@@ -245,6 +247,26 @@ pub async fn certificate(tls: Arc<Tls>, conditions: Arc<Conditions>, clock: Arc<
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Looks at everything anew when `weir import` has taken in a bundle beside this server.
+async fn bundles(gateway: Arc<Gateway>, store: Store, stop: CancellationToken) {
+    let mut seen = store.setting(TAKEN).await.ok().flatten();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = stop.cancelled() => return,
+        }
+        match store.setting(TAKEN).await {
+            Ok(now) if now != seen => {
+                seen = now;
+                tracing::info!("a bundle was taken in; everything is looked at anew");
+                gateway.look_again();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = %error, "it cannot be told whether a bundle was taken in"),
         }
     }
 }

@@ -41,7 +41,17 @@ fn interval(text: &str, from: i64, to: Option<i64>) -> Shipped {
     let NewDocument { upstream, path, digest, content_type, url, etag, last_modified, size } = document(text);
     let (seen_from, seen_to, checked_at) = (at(from), to.map(at), at(from));
     Shipped::Document(ShippedDocument {
-        upstream, path, digest, content_type, url, etag, last_modified, size, seen_from, seen_to, checked_at,
+        upstream,
+        path,
+        digest,
+        content_type,
+        url,
+        etag,
+        last_modified,
+        size,
+        seen_from,
+        seen_to,
+        checked_at,
     })
 }
 

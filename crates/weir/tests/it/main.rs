@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod airgap;
 mod around;
 mod backup;
 mod cache;
