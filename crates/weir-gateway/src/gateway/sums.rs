@@ -50,7 +50,7 @@ impl Gateway {
                 let (decision, landed) = self.decide_again(call, &artifact.file, landed).await?;
                 let told = self.sum(&landed.digest, &[kind]).await?.pop();
                 let gone = || Failure::Internal(format!("the bytes of `{}` are gone", artifact.file));
-                (told.ok_or_else(gone)?.1, Decision::clone(&decision))
+                (told.ok_or_else(gone)?.1, decision)
             }
         };
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new((*decision).clone()))) };
