@@ -16,6 +16,7 @@
 //! | [`fake`] | how does an upstream answer, and how does it misbehave? |
 //! | [`artifact`] | how are real artifacts made in memory? |
 //! | [`pypi`], [`npm`], [`cargo`] | how is a small registry set up? |
+//! | [`cran`] | what does a CRAN repository serve beside its catalogue? |
 //! | [`skip`] | what happens where something that a test needs is absent? |
 //! | `Authority` | where do certificates come from in a test? (feature `tls`) |
 //! | `s3` | where do blobs go in a test? (feature `s3`) |
@@ -27,6 +28,7 @@ pub mod artifact;
 #[cfg(feature = "tls")]
 mod authority;
 pub mod cargo;
+pub mod cran;
 pub mod fake;
 pub mod npm;
 pub mod postgres;

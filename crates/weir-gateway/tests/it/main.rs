@@ -14,6 +14,7 @@ mod pages;
 mod pass;
 mod policy;
 mod releases;
+mod settling;
 mod stages;
 mod streaming;
 mod takeover;
