@@ -13,6 +13,7 @@ use tracing::Instrument;
 use weir_core::Purl;
 use weir_gateway::account::{Account, Told};
 use weir_gateway::documents::DocumentError;
+use weir_gateway::explain::Explanation;
 use weir_gateway::phases::Phase;
 use weir_gateway::{Gateway, Stages, gateway::Failure};
 
@@ -21,6 +22,11 @@ use crate::conditions::Conditions;
 use crate::decision::{Form, Shown};
 use crate::proxy::{Origin, Proxies};
 use crate::{page, welcome};
+
+/// What the refusal says that `weir doctor` asks for, in the reason phrase as every refusal.
+pub const REFUSAL: &str = "weir-doctor: a reason reaches this client; see api/v1/refusal";
+/// Most reasons in an explanation as text.
+const MAX_REASONS: usize = 5;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -177,14 +183,26 @@ impl App {
 
     async fn api(self: &Arc<Self>, path: &str, head: &Parts, caller: &Caller, account: &mut Account) -> Response {
         match (&head.method, path) {
+            (&Method::GET, "v1/refusal") => self.refusal(head.uri.query().unwrap_or_default()),
             (&Method::GET, "v1/explain") => self.explain(head.uri.query().unwrap_or_default(), caller, account).await,
             _ => api_problem(StatusCode::NOT_FOUND, "not found", "the API has no such address or method"),
         }
     }
 
+    /// A refusal of nothing, for `weir doctor`: does the reason arrive? 404 if there is no such stage.
+    fn refusal(&self, query: &str) -> Response {
+        let stage = parameter(query, "stage").unwrap_or_default();
+        if !self.gateway.policy().stages().any(|there| there.name == stage) {
+            return api_problem(StatusCode::NOT_FOUND, "no such stage", &format!("there is no stage `{stage}`"));
+        }
+        let mut response = api_problem(StatusCode::FORBIDDEN, "a refusal to look at", REFUSAL);
+        response.extensions_mut().insert(hyper::ext::ReasonPhrase::from_static(REFUSAL.as_bytes()));
+        response
+    }
+
     async fn explain(self: &Arc<Self>, query: &str, caller: &Caller, account: &mut Account) -> Response {
-        let parameter =
-            |name: &str| form_urlencoded(query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let parameter = |name: &str| parameter(query, name);
+        let plain = parameter("format").is_some_and(|format| format == "text");
         let Some(text) = parameter("purl") else {
             return api_problem(StatusCode::BAD_REQUEST, "no purl", "name a release: ?purl=pkg:pypi/django@4.2.30");
         };
@@ -207,6 +225,9 @@ impl App {
                 account.record.stage = stage;
                 package.as_str().clone_into(&mut account.record.package);
                 account.record.decision = Some(explanation.decision.id.clone());
+                if plain {
+                    return self::text(StatusCode::OK, &explained(&explanation));
+                }
                 with(StatusCode::OK, "application/json", serde_json::to_string(&explanation).unwrap_or_default())
             }
             Err(failure) => {
@@ -226,6 +247,28 @@ impl App {
             }
         }
     }
+}
+
+/// An explanation in few lines, for a client's hook that has no JSON.
+fn explained(explanation: &Explanation) -> String {
+    let decision = &explanation.decision;
+    let mut out = format!("{} in stage {}: {}\n", decision.purl, decision.stage, decision.effective.word());
+    let refuses = |reason: &&Arc<weir_policy::Reason>| {
+        reason.waived.is_none() && reason.outcome >= weir_policy::Outcome::Quarantine
+    };
+    for reason in decision.reasons.iter().filter(refuses).take(MAX_REASONS) {
+        out.push_str(&format!("{}: {}\n", reason.rule, reason.message));
+    }
+    if let Some(install) = &explanation.install {
+        out.push_str(&format!("instead: {install}\n"));
+    }
+    out.push_str(&format!("see {}\n", explanation.address));
+    // Strangers' texts go to a terminal.
+    out.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+}
+
+fn parameter(query: &str, name: &str) -> Option<String> {
+    form_urlencoded(query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// Splits a query as forms encode it.

@@ -8,6 +8,7 @@
 //! | [`ecosystem`] | what is an ecosystem, a package name, a version's place in the order? |
 //! | [`catalogue`] | what if one document lists many packages? |
 //! | [`registry`] | what does a client ask for, what did upstream say, what does the client get? |
+//! | [`client`] | where does a package manager keep its settings, and whom does it ask? |
 //! | [`facts`] | what is known about a release when it is judged? |
 //! | [`purl`] | how is a package named across ecosystems? |
 //! | [`severity`] | how bad is a vulnerability, and who says so? |
@@ -15,6 +16,7 @@
 //! | [`time`] | when? |
 
 pub mod catalogue;
+pub mod client;
 pub mod digest;
 pub mod ecosystem;
 pub mod facts;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Packing};
+use crate::client::Client;
 use crate::digest::{Checksum, StatedDigests};
 use crate::ecosystem::PackageName;
 use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
@@ -84,6 +85,11 @@ pub trait Registry: Send + Sync {
 
     /// Lines that point clients at Weir, as (client, line). `base` is the address of the stage's ecosystem root.
     fn setup(&self, base: &str) -> Vec<(&'static str, String)>;
+
+    /// The package managers that ask this registry.
+    fn clients(&self) -> &'static [Client] {
+        &[]
+    }
 
     /// The command with which a person gets this version: `pip install 'django==4.2.30'`.
     fn install_command(&self, package: &PackageName, version: &str) -> String;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::clients::{doctor, point};
 use crate::{admin, airgap, config, explain, feeds, health, policy, serve};
 
 /// One gate for open source: serves only what policy allows, and says why.
@@ -39,6 +40,10 @@ enum Command {
     Health(health::Arguments),
     /// Say what a stage decides on a release, and why.
     Explain(explain::Arguments),
+    /// Make the package managers of this machine ask Weir, or take that back.
+    Use(point::Arguments),
+    /// Say whether everything on this machine asks Weir, whether Weir's answers arrive, and what mends it.
+    Doctor(doctor::Arguments),
     /// Bring in advisories and see how old they are.
     #[command(subcommand)]
     Feeds(feeds::Command),
@@ -75,6 +80,8 @@ impl Cli {
             Command::Serve(arguments) => serve::run(&place, &arguments).await,
             Command::Health(arguments) => health::run(&place, &arguments).await,
             Command::Explain(arguments) => explain::run(&place, &arguments).await,
+            Command::Use(arguments) => point::run(&place, &arguments),
+            Command::Doctor(arguments) => doctor::run(&place, &arguments).await,
             Command::Feeds(command) => feeds::run(&place, &command).await,
             Command::Policy(command) => policy::run(&place, &command).await,
             Command::Config(command) => config::run(&place, &command).await,

@@ -48,7 +48,7 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
 }
 
 /// Where the Weir of this configuration listens, as this machine reaches it.
-fn here(place: &Place) -> anyhow::Result<String> {
+pub fn here(place: &Place) -> anyhow::Result<String> {
     let config = config::load(place)?.config;
     let listen = std::env::var("WEIR_LISTEN").ok().unwrap_or(config.server.listen);
     let listen = listen.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");

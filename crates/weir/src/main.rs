@@ -12,6 +12,7 @@
 //! | [`watch`] | what does a running Weir look after? |
 //! | [`survey`] | what does a policy make of everything that is kept? |
 //! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
+//! | [`clients`] | how do package managers come to ask it, and do they? |
 //! | [`check`] | is everything that Weir keeps whole? |
 //! | [`config_check`] | could it be served as it is configured? |
 //! | [`airgap`] | how does what it has get to where no network is? |
@@ -23,6 +24,7 @@ mod airgap;
 mod backup;
 mod check;
 mod cli;
+mod clients;
 mod config;
 mod config_check;
 mod data;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod artifact;
+mod client;
 mod index;
 mod name;
 mod protocol;
@@ -12,6 +13,7 @@ pub use index::parse;
 pub use name::index_path;
 pub use version::Version;
 
+use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
@@ -78,6 +80,10 @@ impl Registry for SparseRegistry {
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         protocol::setup(base)
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod artifact;
 mod audit;
+mod client;
 mod dist_tags;
 mod grammar;
 mod index;

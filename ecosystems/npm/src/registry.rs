@@ -1,6 +1,7 @@
 //! The registry's capabilities, each in the module that answers for it.
 
 use weir_core::PackageName;
+use weir_core::client::Client;
 use weir_core::registry::{
     Ask, AuditFinding, Container, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page,
     Problem, Registry, Rendered, Reply, Request, RouteError, Shown, Wanted,
@@ -64,6 +65,10 @@ impl Registry for Npm {
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         protocol::setup(base)
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        crate::client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod accept;
 pub mod artifact;
+mod client;
 pub mod index;
 pub mod metadata;
 pub mod name;

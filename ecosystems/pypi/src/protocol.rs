@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use url::Url;
 use weir_core::PackageName;
+use weir_core::client::Client;
 use weir_core::ecosystem::Names;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Method, Page, Part, Problem,
@@ -130,6 +131,10 @@ impl Registry for PypiRegistry {
             ("uv", format!("uv pip install --index-url {base}/simple/ PACKAGE")),
             ("poetry", format!("poetry source add --priority=primary weir {base}/simple/")),
         ]
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        crate::client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {

@@ -12,6 +12,7 @@ mod around;
 mod backup;
 mod cache;
 mod check;
+mod clients;
 mod config;
 mod config_check;
 mod decisions;
