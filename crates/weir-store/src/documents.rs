@@ -29,6 +29,12 @@ impl Store {
         session.all_bulk(&sql::documents::CURRENT_OF, values![upstream], &rows).await
     }
 
+    /// The newest version of a document that is kept, whether or not upstream still has it.
+    pub async fn newest_document(&self, upstream: &str, path: &str) -> Result<Option<DocumentRow>, StoreError> {
+        let mut session = self.db.read("newest_document").await?;
+        session.one(sql::documents::NEWEST, values![upstream, path]).await
+    }
+
     /// The document that was current at `t`, as Weir saw it.
     pub async fn document_at(
         &self,

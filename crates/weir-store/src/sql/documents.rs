@@ -17,6 +17,12 @@ statements! {
          order by seen_from desc, id desc limit 1"
     );
 
+    /// The newest version that is kept, current or not.
+    NEWEST = concat!(
+        "select ", columns!(), " from document where upstream = $1 and path = $2
+         order by seen_from desc, id desc limit 1"
+    );
+
     /// Upstream sent the same bytes again.
     REFRESH = concat!(
         "update document set content_type = $2, url = $3, etag = $4, last_modified = $5, checked_at = $6

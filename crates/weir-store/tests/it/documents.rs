@@ -146,3 +146,14 @@ pub async fn a_change_is_an_event_in_the_same_transaction(f: Fixture) {
     assert_eq!(events[1].subject, format!("{UPSTREAM} {PATH}"));
     assert_eq!((events[0].at, events[2].at), (at(10), at(30)));
 }
+
+pub async fn the_newest_version_of_a_document_is_found_after_its_end(f: Fixture) {
+    assert_eq!(f.store.newest_document(UPSTREAM, PATH).await.unwrap(), None);
+    for (text, millis) in [("one", 10), ("two", 20)] {
+        f.store.record_document(&document(text), at(millis)).await.unwrap();
+    }
+    f.store.close_document(UPSTREAM, PATH, at(30)).await.unwrap();
+    let newest = f.store.newest_document(UPSTREAM, PATH).await.unwrap().unwrap();
+    assert_eq!((newest.digest, newest.seen_to), (digest("two"), Some(at(30))));
+    assert_eq!(f.store.newest_document("https://other.example/", PATH).await.unwrap(), None);
+}

@@ -74,6 +74,7 @@ macro_rules! store_suite {
                 a_not_modified_keeps_validators_that_are_not_sent,
                 many_current_documents_are_found_at_once,
                 a_deleted_document_is_not_current_but_was,
+                the_newest_version_of_a_document_is_found_after_its_end,
                 a_day_in_the_past_has_its_own_document,
                 a_clock_set_back_never_makes_an_interval_negative,
                 retention_forgets_only_closed_intervals,

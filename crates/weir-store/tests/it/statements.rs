@@ -75,6 +75,7 @@ async fn tour(store: &Store) {
     store.touch_document(&upstream, &path, None, None, at(4)).await.unwrap();
     store.current_documents(&upstream, std::slice::from_ref(&path)).await.unwrap();
     store.document_at(&upstream, &path, at(1)).await.unwrap().unwrap();
+    store.newest_document(&upstream, &path).await.unwrap().unwrap();
     store.close_document(&upstream, &path, at(5)).await.unwrap();
     assert_eq!(store.expire_documents(at(9)).await.unwrap().len(), 2);
 
