@@ -26,6 +26,8 @@ pub struct PackageFacts {
     /// The well-known package that this one could be mistaken for, if there is one and it shares no owner that is known.
     /// `None` also where there is no list of well-known names.
     pub lookalike: Option<Lookalike>,
+    /// It comes from an upstream of one's own that its name is bound to: what is private may be asked there.
+    pub own: bool,
 }
 
 /// A well-known package that another could be mistaken for.

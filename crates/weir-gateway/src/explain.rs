@@ -21,6 +21,9 @@ pub struct Explanation {
     /// The command that gets the nearest allowed version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub install: Option<String>,
+    /// The upstream that the package is from; none where nobody was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
     /// Where this is explained to people.
     pub address: String,
     /// What is shown of the package, where the page shows another version than upstream's newest.
@@ -72,7 +75,9 @@ impl Gateway {
         self.record(&decision, ecosystem, package).await?;
         let instead = self.instead(stages, ecosystem, package).await?;
         let instead = instead.map(|it| Shown { newest: it.version, shown: it.shown, reason: it.reason });
-        Ok(Explanation { instead, ..self.explanation(view.told(decision, release), ecosystem, package) })
+        let upstream = view.known.held.first().map(|held| held.member.name.to_string());
+        let explanation = self.explanation(view.told(decision, release), ecosystem, package);
+        Ok(Explanation { instead, upstream, ..explanation })
     }
 
     /// Adds to a decision what a person does next.
@@ -80,7 +85,7 @@ impl Gateway {
         let install =
             decision.nearest_allowed.as_ref().map(|version| ecosystem.registry.install_command(package, version));
         let address = refusal::address(&decision, &self.settings().public_url);
-        Explanation { decision, install, address, instead: None }
+        Explanation { decision, install, upstream: None, address, instead: None }
     }
 }
 

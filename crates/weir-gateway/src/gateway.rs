@@ -20,6 +20,7 @@ use crate::account::{Account, Books};
 use crate::cache::Lru;
 use crate::catalogues::Catalogues;
 use crate::documents::{DocumentError, Documents, Lifetimes};
+use crate::homes::Homes;
 use crate::hot::Hot;
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
@@ -191,7 +192,7 @@ pub struct Gateway {
     policy: ArcSwap<Policy>,
     advisories: ArcSwap<Advisories>,
     well_known: ArcSwap<Lists>,
-    members: Members,
+    homes: Arc<Homes>,
     documents: Arc<Documents>,
     catalogues: Arc<Catalogues>,
     /// Pages of whole catalogues. Their weight is bytes on disk.
@@ -228,6 +229,8 @@ struct Call<'a> {
     head: bool,
     /// Why what is served may be out of date, if upstream did not confirm it in time.
     stale: Option<String>,
+    /// The upstream that it is from, where there are several.
+    upstream: Option<Arc<str>>,
     record: &'a mut RequestRow,
     phases: &'a Phases,
 }
@@ -247,6 +250,13 @@ impl Gateway {
             settings.lifetimes,
             settings.memory / 4,
         ));
+        let homes = Arc::new(Homes::new(
+            parts.members,
+            parts.store.clone(),
+            Arc::clone(&parts.clock),
+            settings.lifetimes,
+            settings.online,
+        ));
         let catalogues = Catalogues::new(
             Arc::clone(&documents),
             parts.store.clone(),
@@ -261,7 +271,7 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             hot: Arc::clone(&hot),
             documents: Arc::clone(&documents),
-            members: parts.members.clone(),
+            homes: Arc::clone(&homes),
             ecosystems: parts.ecosystems,
         };
         let stock = Stock::new(means.clone(), settings.cache_limit, settings.online);
@@ -280,7 +290,7 @@ impl Gateway {
             policy: ArcSwap::new(parts.policy),
             advisories: ArcSwap::new(parts.advisories),
             well_known: ArcSwap::default(),
-            members: parts.members,
+            homes,
             documents,
             catalogues: Arc::new(catalogues),
             wholes: Lru::new(catalogue::PAGES_BYTES),

@@ -266,6 +266,7 @@ pub fn facts(
         status: index.status.clone(),
         advisories: feed,
         lookalike: None,
+        own: false,
     }
 }
 

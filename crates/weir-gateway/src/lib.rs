@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`gateway`] | what does the gate hold, and how does a request pass through it? |
 //! | [`members`] | which upstreams does an ecosystem have? |
+//! | [`homes`] | which of them does a package come from? |
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
 //! | [`catalogues`] | what if one document of upstream lists many packages? |
 //! | [`known`] | what is known about a package, whatever the stage? |
@@ -36,6 +37,7 @@ pub mod departed;
 pub mod documents;
 pub mod explain;
 pub mod gateway;
+pub mod homes;
 pub mod hot;
 pub mod judged;
 pub mod known;

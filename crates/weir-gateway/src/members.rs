@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use weir_core::{Ecosystem, PackageName};
+use weir_policy::Glob;
 use weir_upstream::Upstream;
 
 /// One of the upstreams of an ecosystem.
@@ -15,6 +16,12 @@ pub struct Member {
     pub name: Arc<str>,
     /// How it is asked.
     pub upstream: Arc<Upstream>,
+    /// The names that come from it alone.
+    packages: Vec<Glob>,
+    /// It is asked for names that are bound to no upstream.
+    is_searched: bool,
+    /// It is the public registry: private names are not asked for there, even if they are bound to it.
+    is_public: bool,
 }
 
 impl fmt::Debug for Member {
@@ -24,9 +31,20 @@ impl fmt::Debug for Member {
 }
 
 impl Member {
-    /// An upstream of `ecosystem` under a name of its own.
+    /// An upstream of `ecosystem` under a name of its own, which is asked for every name that is bound to no other.
     pub fn new(ecosystem: &'static Ecosystem, name: &str, upstream: Arc<Upstream>) -> Self {
-        Self { ecosystem, name: name.into(), upstream }
+        let is_public = is_public(ecosystem, upstream.base());
+        Self { ecosystem, name: name.into(), upstream, packages: Vec::new(), is_searched: true, is_public }
+    }
+
+    /// The same with names bound to it: they come from it alone.
+    pub fn with_packages(self, packages: Vec<Glob>) -> Self {
+        Self { packages, ..self }
+    }
+
+    /// The same, asked for the names that are bound to it, and for no others.
+    pub fn only_bound(self) -> Self {
+        Self { is_searched: false, ..self }
     }
 
     /// What is kept of it, and told of it, goes by this.
@@ -100,11 +118,6 @@ impl Members {
         self.of(ecosystem).last().ok_or(Nobody::None(ecosystem.id))
     }
 
-    /// The one that answers for a package.
-    pub fn answering(&self, ecosystem: &Ecosystem, package: &PackageName) -> Result<&Arc<Member>, Nobody> {
-        self.named(ecosystem, ecosystem.registry.member(package), package.as_str())
-    }
-
     /// The one of this name, or the last where none is named. `what` is what it is asked for.
     pub fn named(&self, ecosystem: &Ecosystem, name: Option<&str>, what: &str) -> Result<&Arc<Member>, Nobody> {
         let Some(name) = name else { return self.last(ecosystem) };
@@ -114,4 +127,40 @@ impl Members {
             name: name.to_owned(),
         })
     }
+
+    /// The one that answers for a package because its name says so: the name itself, or who it is bound to. `None` if it is
+    /// one of [`Members::searched`].
+    pub fn settled(&self, ecosystem: &Ecosystem, package: &PackageName) -> Result<Option<&Arc<Member>>, Nobody> {
+        if let Some(name) = ecosystem.registry.member(package) {
+            return self.named(ecosystem, Some(name), package.as_str()).map(Some);
+        }
+        Ok(self.bound(ecosystem, package))
+    }
+
+    /// Those that are asked for names that are bound to none, in order.
+    pub fn searched(&self, ecosystem: &Ecosystem) -> Vec<&Arc<Member>> {
+        self.of(ecosystem).iter().filter(|member| member.is_searched).collect()
+    }
+
+    /// The one that a package's name is bound to by configuration.
+    pub fn bound(&self, ecosystem: &Ecosystem, package: &PackageName) -> Option<&Arc<Member>> {
+        let all = self.of(ecosystem);
+        if all.iter().all(|member| member.packages.is_empty()) {
+            return None;
+        }
+        let folded = ecosystem.names.fold(package);
+        all.iter().find(|member| member.packages.iter().any(|glob| glob.matches(&folded)))
+    }
+
+    /// True if a package's name is bound to an upstream that is not the public registry: there a private name may be asked.
+    pub fn is_own(&self, ecosystem: &Ecosystem, package: &PackageName) -> bool {
+        self.bound(ecosystem, package).is_some_and(|member| !member.is_public)
+    }
+}
+
+/// True for the address of an ecosystem's public registry, whatever its path.
+fn is_public(ecosystem: &Ecosystem, base: &str) -> bool {
+    let host = |url: &str| url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    let public = ecosystem.upstream;
+    host(base).is_some_and(|it| host(public.url).as_ref() == Some(&it) || public.hosts.contains(&it.as_str()))
 }

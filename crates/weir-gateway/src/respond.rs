@@ -14,6 +14,8 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The header that carries a decision's id.
 pub const DECISION: HeaderName = HeaderName::from_static("weir-decision");
 
+/// The header that names the upstream that something is from, where an ecosystem has several.
+pub const UPSTREAM: HeaderName = HeaderName::from_static("weir-upstream");
 /// The header that tells why something may be out of date.
 pub const STALE: HeaderName = HeaderName::from_static("weir-stale");
 /// Longest reason in [`STALE`], in characters.
@@ -179,6 +181,13 @@ pub fn stale(response: &mut Response, reason: Option<&str>) {
     let Some(reason) = reason else { return };
     let value: String = reason.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_STALE).collect();
     put(response, STALE, value.trim());
+}
+
+/// Says which of several upstreams it is from.
+pub fn upstream(response: &mut Response, name: Option<&str>) {
+    if let Some(name) = name {
+        put(response, UPSTREAM, name);
+    }
 }
 
 /// A registry's ready reply.

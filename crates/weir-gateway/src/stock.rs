@@ -18,9 +18,9 @@ use weir_core::{Clock, Digest, Ecosystems, PackageName};
 use weir_store::{BlobName, CachedBlob, Store};
 
 use crate::documents::{DocumentError, Documents};
+use crate::homes::Homes;
 use crate::hot::Hot;
 use crate::known;
-use crate::members::Members;
 use crate::metrics::Metrics;
 
 mod pins;
@@ -53,7 +53,7 @@ pub struct Means {
     /// What upstreams say.
     pub documents: Arc<Documents>,
     /// Whom it comes from.
-    pub members: Members,
+    pub homes: Arc<Homes>,
     /// The ecosystems.
     pub ecosystems: Ecosystems,
 }
@@ -376,13 +376,13 @@ impl Stock {
         let documents = &self.means.documents;
         let Some(ecosystem) = self.means.ecosystems.by_id(ecosystem) else { return Listing::Trouble };
         let package = PackageName::from_normalized(package);
-        let Ok(member) = self.means.members.answering(ecosystem, &package) else { return Listing::Trouble };
-        if documents.is_in_trouble(member) {
+        let Ok(Some(member)) = self.means.homes.known(ecosystem, &package).await else { return Listing::Trouble };
+        if documents.is_in_trouble(&member) {
             return Listing::Trouble;
         }
         let (mut held, mut bodies) = (Vec::new(), Vec::new());
         for wanted in ecosystem.registry.documents(&package) {
-            match documents.kept(member, &wanted).await {
+            match documents.kept(&member, &wanted).await {
                 Ok(kept) => held.push(kept),
                 // Upstream has deleted it, as far as anyone knows.
                 Err(DocumentError::Absent { .. }) => return Listing::Files(HashMap::new()),

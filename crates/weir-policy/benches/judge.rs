@@ -132,6 +132,7 @@ fn package(affected: usize) -> PackageFacts {
         status: None,
         advisories: FeedState { as_of: Timestamp::parse("2026-10-01"), ..FeedState::default() },
         lookalike: None,
+        own: false,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::judge::Judgement;
 use crate::outcome::{Mode, Outcome};
 use crate::policy::Policy;
 use crate::reason::{Reason, Reasons};
+use crate::rules::one_upstream::{self, Contest};
 use crate::stage::Stage;
 
 /// What is decided about a release, or one artifact of it, in one stage.
@@ -97,8 +98,14 @@ impl Decision {
 
     /// A refusal that nothing but this reason makes, in every mode.
     fn refusal(stage: &Stage, policy: Digest, purl: &Purl, reason: Reason) -> Self {
+        let rule = reason.rule.clone();
+        Self::refusal_by(stage, policy, purl, &rule, reason)
+    }
+
+    /// The same, where `by` tells all that the reason depends on.
+    fn refusal_by(stage: &Stage, policy: Digest, purl: &Purl, by: &str, reason: Reason) -> Self {
         let purl = purl.to_string();
-        let subject = Subject { purl: &purl, file: None, stage: &stage.name, policy, rule: Some(&reason.rule) };
+        let subject = Subject { purl: &purl, file: None, stage: &stage.name, policy, rule: Some(by) };
         let decision = Self::new(stage, &subject, None);
         Self { reasons: vec![Arc::new(reason)].into(), ..decision }
     }
@@ -159,6 +166,13 @@ impl Judgement {
 pub fn private_name(stage: &Stage, ecosystem: &Ecosystem, name: &PackageName) -> Option<Decision> {
     let reason = stage.checks.iter().find_map(|check| check.name(ecosystem, name))?;
     Some(Decision::refusal(stage, stage.policy, &Purl::new(ecosystem, name, None), reason))
+}
+
+/// The decision about a package that more than one upstream could answer for, whatever the mode.
+pub fn contested(stage: &Stage, ecosystem: &Ecosystem, name: &PackageName, contest: Contest<'_>) -> Decision {
+    let reason = one_upstream::reason(ecosystem, name, contest);
+    let by = format!("{} {}", reason.rule, reason.facts);
+    Decision::refusal_by(stage, stage.policy, &Purl::new(ecosystem, name, None), &by, reason)
 }
 
 /// A question about something that the facts do not have. Nothing is served that nobody has judged.

@@ -254,6 +254,9 @@ impl Writer {
             Some(license) => self.strings(&[("source", Some(&license.source)), ("text", Some(&license.text))]),
             None => self.raw("null"),
         }
+        if known.facts.own {
+            self.raw(",\"own\":true");
+        }
         self.raw(",\"published\":");
         self.moment(release.published);
         self.raw(",\"publisher\":");

@@ -42,15 +42,16 @@ mod together;
 mod waiver;
 
 pub use born::{MAX_AHEAD_DAYS, REPLICATION_SLACK};
-pub use decision::{Decision, Permit, private_name};
+pub use decision::{Decision, Permit, contested, private_name};
 pub use inputs::Inputs;
 pub use judge::{ArtifactJudgement, Judgement, MAX_REASONS, ReleaseJudgement, judge};
 pub use mistake::{PolicyError, PolicyErrors};
 pub use outcome::{Mode, Outcome};
-pub use pattern::{InvalidPattern, Pattern};
+pub use pattern::{Glob, InvalidPattern, Pattern};
 pub use policy::{MAX_STAGES, MAX_TEXT, MAX_WAIVERS, Policy};
 pub use reason::{MAX_LINE, Reason, Reasons, WaiverRef};
 pub use reference::rules_reference;
+pub use rules::one_upstream::{Change, Contest};
 pub use rules::{Key, RULES, Rule};
 pub use stage::{RESERVED, Stage};
 pub use survey::Survey;

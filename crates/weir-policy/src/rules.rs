@@ -25,6 +25,7 @@ pub mod malware;
 pub mod minimum_age;
 pub mod name_confusion;
 pub mod not_after;
+pub mod one_upstream;
 pub mod private_name;
 pub mod provenance_lost;
 pub mod publisher_changed;
@@ -39,6 +40,7 @@ pub static RULES: &[&dyn Rule] = &[
     &malware::Malware,
     &vulnerability::Vulnerability,
     &private_name::PrivateName,
+    &one_upstream::OneUpstream,
     &denied::Denied,
     &allow_only::AllowOnly,
     &name_confusion::NameConfusion,

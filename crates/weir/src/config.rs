@@ -10,11 +10,15 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde::Deserialize;
 use toml::{Table, Value};
+use weir_upstream::Secret;
 use weir_upstream::address::redacted_text;
-use weir_upstream::{Secret, UpstreamConfig};
 
 use crate::cli::Place;
 use crate::{config_check, ecosystems, output};
+
+pub mod upstream;
+
+pub use upstream::{UpstreamSection, upstreams};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -122,17 +126,6 @@ pub struct S3 {
 pub struct Cache {
     /// Artifacts that are kept, in MiB; without it, all.
     pub limit_mib: Option<u64>,
-}
-
-#[derive(Deserialize, Debug, Default, Clone)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct UpstreamSection {
-    pub url: Option<String>,
-    pub hosts: Option<Vec<String>>,
-    pub username: Option<String>,
-    pub password: Option<String>,
-    pub token: Option<String>,
-    pub ca_bundle: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Debug)]
@@ -277,11 +270,12 @@ fn mistake(file: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
 
 fn check(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
     let place = file.map_or_else(|| String::from("the configuration"), |file| format!("`{}`", file.display()));
-    for id in config.upstream.keys() {
-        if ecosystems::ALL.by_id(id).is_none() {
+    for (id, section) in &config.upstream {
+        let Some(ecosystem) = ecosystems::ALL.by_id(id) else {
             let known: Vec<_> = ecosystems::ALL.iter().map(|ecosystem| ecosystem.id).collect();
             bail!("{place}: [upstream.{id}] names no ecosystem; there are {}", known.join(", "));
-        }
+        };
+        upstream::check(section, ecosystem).with_context(|| place.clone())?;
     }
     if !matches!(config.log.format.as_str(), "text" | "json") {
         bail!("{place}: [log] format is `{}`; expected `text` or `json`", config.log.format);
@@ -320,6 +314,13 @@ fn leaves(prefix: &str, value: &Value, each: &mut dyn FnMut(&str, &Value)) {
             for (key, value) in table {
                 let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
                 leaves(&key, value, each);
+            }
+        }
+        // Tables in a list go by their names.
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_table) => {
+            for (at, item) in items.iter().enumerate() {
+                let name = item.get("name").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
+                leaves(&format!("{prefix}.{name}"), item, each);
             }
         }
         other => each(prefix, other),
@@ -402,25 +403,4 @@ pub fn secret(text: &str) -> anyhow::Result<Secret> {
         return Ok(Secret::new(value.trim_end()));
     }
     Ok(Secret::new(text))
-}
-
-/// The upstream of an ecosystem as configured.
-pub fn upstream(config: &Config, ecosystem: &weir_core::Ecosystem) -> anyhow::Result<UpstreamConfig> {
-    let section = config.upstream.get(ecosystem.id).cloned().unwrap_or_default();
-    let place = |key: &str| format!("[upstream.{}] {key} cannot be used", ecosystem.id);
-    let default_hosts = || ecosystem.upstream.hosts.iter().map(|host| (*host).to_owned()).collect();
-    // The file hosts of the public registry belong to its address: another address brings its own.
-    let public = section.url.is_none() && section.hosts.is_none();
-    let hosts = section.hosts.unwrap_or_else(|| if section.url.is_none() { default_hosts() } else { Vec::new() });
-    let url = section.url.unwrap_or_else(|| ecosystem.upstream.url.to_owned());
-    Ok(UpstreamConfig {
-        url: ecosystem.registry.upstream_base(&url),
-        hosts,
-        public,
-        username: section.username,
-        password: section.password.as_deref().map(secret).transpose().with_context(|| place("password"))?,
-        token: section.token.as_deref().map(secret).transpose().with_context(|| place("token"))?,
-        ca_bundle: section.ca_bundle,
-        ..UpstreamConfig::default()
-    })
 }

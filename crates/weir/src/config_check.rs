@@ -12,13 +12,14 @@ use bytes::Bytes;
 use clap::Args;
 use serde::Serialize;
 use weir_blob::Blobs;
+use weir_core::Clock as _;
 use weir_core::time::SystemClock;
-use weir_core::{Clock as _, Ecosystem};
 use weir_store::Store;
 use weir_upstream::address::redacted_text;
 use weir_upstream::{Upstream, UpstreamConfig};
 
 use crate::cli::{Format, Place};
+use crate::config::upstream::Configured;
 use crate::config::{self, Config};
 use crate::data::Data;
 use crate::serve::address;
@@ -110,7 +111,10 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
         certificate(&config, &mut report);
         data(place, &config, &mut report).await;
         for ecosystem in ecosystems::ALL.iter() {
-            upstream(&config, ecosystem, arguments.online, &mut report).await;
+            let key = format!("[upstream.{}]", ecosystem.id);
+            for configured in report.note(&key, config::upstreams(&config, ecosystem)).into_iter().flatten() {
+                upstream(&configured, arguments.online, &mut report).await;
+            }
         }
         feeds(&config, arguments.online, &mut report).await;
     }
@@ -299,36 +303,35 @@ async fn s3(config: &Config, root: &Path) -> anyhow::Result<()> {
     }
 }
 
-async fn upstream(config: &Config, ecosystem: &'static Ecosystem, online: bool, report: &mut Report) {
-    let key = format!("[upstream.{}]", ecosystem.id);
-    let Some(settings) = report.note(&key, config::upstream(config, ecosystem)) else { return };
+async fn upstream(configured: &Configured, online: bool, report: &mut Report) {
+    let (key, settings) = (&configured.key, &configured.settings);
     if settings.token.is_some() && (settings.username.is_some() || settings.password.is_some()) {
-        report.warning(&key, "there are a token and a user: which is sent, nobody can tell from here; remove one");
+        report.warning(key, "there are a token and a user: which is sent, nobody can tell from here; remove one");
     }
     if settings.password.is_some() && settings.username.is_none() {
-        report.warning(&key, "there is a password without a username");
+        report.warning(key, "there is a password without a username");
     }
-    let upstream = match Upstream::new(&settings) {
+    let upstream = match Upstream::new(settings) {
         Ok(upstream) => upstream,
-        Err(error) => return report.error(&key, error),
+        Err(error) => return report.error(key, error),
     };
     if !online {
-        return report.well(format!("upstream {}", ecosystem.id));
+        return report.well(format!("upstream {}", configured.name));
     }
     let answer = tokio::time::timeout(PATIENCE, upstream.forward(http::Method::GET, PROBE, Bytes::new(), None)).await;
     match answer {
         Ok(Ok(answer)) if matches!(answer.status, 401 | 407) => {
             report.error(
-                &key,
+                key,
                 format!("{} answers {}: check username, password and token", upstream.base(), answer.status),
             );
         }
         Ok(Ok(answer)) if answer.status >= 500 => {
-            report.error(&key, format!("{} answers {}", upstream.base(), answer.status))
+            report.error(key, format!("{} answers {}", upstream.base(), answer.status))
         }
-        Ok(Ok(_)) => report.well(format!("upstream {} (answers)", ecosystem.id)),
-        Ok(Err(error)) => report.error(&key, error),
-        Err(_) => report.error(&key, format!("{} does not answer within {} s", upstream.base(), PATIENCE.as_secs())),
+        Ok(Ok(_)) => report.well(format!("upstream {} (answers)", configured.name)),
+        Ok(Err(error)) => report.error(key, error),
+        Err(_) => report.error(key, format!("{} does not answer within {} s", upstream.base(), PATIENCE.as_secs())),
     }
 }
 

@@ -206,6 +206,9 @@ fn print(explanation: &Value, all: bool) {
         };
         entry("shown", &format!("{shown}: {}", text(instead, "reason")));
     }
+    if let Some(upstream) = explanation.get("upstream").and_then(Value::as_str) {
+        entry("upstream", upstream);
+    }
     entry("decision", text(explanation, "id"));
 }
 

@@ -9,10 +9,9 @@ use weir_core::Clock;
 use weir_core::time::SystemClock;
 use weir_feeds::{Feeds, SyncConfig};
 use weir_gateway::line::Format;
-use weir_gateway::{Gateway, Member, Parts, Settings};
+use weir_gateway::{Gateway, Parts, Settings};
 use weir_policy::Policy;
 use weir_store::{Location, Store};
-use weir_upstream::Upstream;
 
 use crate::cli::Place;
 use crate::config::{self, Config};
@@ -103,9 +102,9 @@ impl Opened {
     ) -> anyhow::Result<Arc<Gateway>> {
         let mut members = Vec::new();
         for ecosystem in ecosystems::ALL.iter() {
-            let upstream = Upstream::new(&config::upstream(&self.config, ecosystem)?)
-                .with_context(|| format!("[upstream.{}] cannot be used", ecosystem.id))?;
-            members.push(Member::new(ecosystem, ecosystem.upstream.name, Arc::new(upstream)));
+            for configured in config::upstreams(&self.config, ecosystem)? {
+                members.push(configured.member()?);
+            }
         }
         let settings = Settings {
             public_url,

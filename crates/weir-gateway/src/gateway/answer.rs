@@ -60,6 +60,7 @@ impl Gateway {
             headers: &head.headers,
             head: head.method == http::Method::HEAD,
             stale: None,
+            upstream: None,
             record: &mut account.record,
             phases: &account.phases,
         };
@@ -76,6 +77,7 @@ impl Gateway {
         let (response, outcome) = match result {
             Ok(mut response) => {
                 respond::stale(&mut response, call.stale.as_deref());
+                respond::upstream(&mut response, call.upstream.as_deref());
                 (response, None)
             }
             Err(failure) => {

@@ -47,6 +47,7 @@ impl Gateway {
         };
         let sight = self.with_file(call, sight, which, part).await?;
         call.stale = sight.stale;
+        call.upstream = self.told_upstream(&sight.view);
         let view = sight.view;
         let place = match find(&view.known, which, part) {
             Ok(place) => place,

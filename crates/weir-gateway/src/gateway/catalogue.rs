@@ -106,7 +106,7 @@ impl Gateway {
     ) -> Result<(&'static dyn Catalogue, Arc<Member>), DocumentError> {
         let absent = || DocumentError::Absent { upstream: ecosystem.title.to_owned(), path: part.to_owned() };
         let catalogue = ecosystem.registry.catalogue().ok_or_else(absent)?;
-        let member = self.members.named(ecosystem, catalogue.member(part), part)?;
+        let member = self.homes.members().named(ecosystem, catalogue.member(part), part)?;
         Ok((catalogue, Arc::clone(member)))
     }
 

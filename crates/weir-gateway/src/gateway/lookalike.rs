@@ -37,7 +37,7 @@ impl Gateway {
     }
 
     async fn index_of(&self, ecosystem: &'static Ecosystem, package: &PackageName) -> Result<Index, DocumentError> {
-        let held = self.held(ecosystem, package).await?;
+        let held = self.held_at_home(ecosystem, package).await?;
         let bodies = self.bodies(&held).await?;
         let package = package.clone();
         tokio::task::spawn_blocking(move || known::parse(ecosystem, &package, &held, &bodies))

@@ -10,6 +10,7 @@ use weir_core::{Ecosystem, PackageName};
 use super::releases::documents_of;
 use super::{Call, Failure, Gateway, truncated};
 use crate::documents::DocumentError;
+use crate::members::Member;
 use crate::phases::Phase;
 use crate::respond;
 use crate::view::{Made, PageBytes, View};
@@ -45,6 +46,7 @@ impl Gateway {
             made = self.made(call, &sight.view, form).await?;
         }
         let view = &sight.view;
+        call.upstream = self.told_upstream(view);
         call.stale = sight.stale;
         call.record.index_state = Some(view.state);
         match &made.shown {
@@ -140,9 +142,9 @@ impl Gateway {
         if !self.settings.online {
             return Err(Failure::NotFound(String::from("this is not kept offline")));
         }
-        self.keep_private(call, path).await?;
-        let upstream = &self.members.last(call.ecosystem).map_err(DocumentError::from)?.upstream;
-        let forwarded = upstream.forward(http::Method::GET, path, Bytes::new(), None);
+        let member = self.homes.members().last(call.ecosystem).map_err(DocumentError::from)?;
+        self.keep_private(call, member, path).await?;
+        let forwarded = member.upstream.forward(http::Method::GET, path, Bytes::new(), None);
         let forwarded = call
             .phases
             .time(Phase::Upstream, forwarded)
@@ -157,7 +159,7 @@ impl Gateway {
     }
 
     /// A search tells upstream what is searched for: no word of it may be a private name.
-    async fn keep_private(&self, call: &mut Call<'_>, path: &str) -> Result<(), Failure> {
+    async fn keep_private(&self, call: &mut Call<'_>, upstream: &Member, path: &str) -> Result<(), Failure> {
         let policy = self.policy.load_full();
         let rules: Vec<_> = call.stages.iter().filter_map(|stage| policy.stage(stage)).collect();
         let query = path.split_once('?').map_or("", |(_, query)| query).replace('+', " ");
@@ -165,6 +167,14 @@ impl Gateway {
         let separates = |c: char| !(c.is_alphanumeric() || "@/._~-".contains(c));
         for word in text.split(separates).filter(|word| !word.is_empty()) {
             let Ok(package) = call.ecosystem.names.parse(word) else { continue };
+            // What is bound to another upstream is not told to this one.
+            let is_elsewhere = self.homes.members().bound(call.ecosystem, &package);
+            if let Some(member) = is_elsewhere.filter(|member| member.name != upstream.name) {
+                return Err(Failure::NotFound(format!(
+                    "`{package}` comes from the upstream `{}` alone, and a search would tell its name to `{}`",
+                    member.name, upstream.name
+                )));
+            }
             let private = |rules: &&_| weir_policy::private_name(rules, call.ecosystem, &package);
             if let Some(decision) = rules.iter().find_map(private) {
                 call.record.package = package.as_str().to_owned();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use weir_advisory::Index as Advisories;
 use weir_core::registry::Index;
 use weir_core::time::DAY;
@@ -14,8 +15,10 @@ use weir_policy::Policy;
 use super::{Failure, Gateway, PackageKey, ViewKey};
 use crate::departed;
 use crate::documents::{DocumentError, Held};
+use crate::homes::{Change, Contested, Homeless};
 use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
+use crate::members::Member;
 use crate::phases::{Phase, Phases};
 use crate::served;
 use crate::trouble::Part;
@@ -55,18 +58,27 @@ impl Gateway {
         phases: &Phases,
     ) -> Result<Sight, Failure> {
         let policy = self.policy.load_full();
+        let is_own = self.homes.members().is_own(ecosystem, package);
         for stage in stages.iter() {
             let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
-            if let Some(decision) = weir_policy::private_name(rules, ecosystem, package) {
+            if let Some(decision) = weir_policy::private_name(rules, ecosystem, package).filter(|_| !is_own) {
                 phases.time(Phase::Store, self.record(&decision, ecosystem, package)).await?;
                 return Err(Failure::Refused(Box::new(decision)));
             }
         }
         let advisories = self.advisories.load_full();
-        let held = match phases.time(Phase::Upstream, self.held(ecosystem, package)).await {
+        let held = match phases.time(Phase::Upstream, self.held_at_home(ecosystem, package)).await {
             // Upstream has deleted it, and advisories tell why.
-            Err(DocumentError::Absent { .. }) if departed::is_reported(ecosystem, package, &advisories) => Vec::new(),
-            held => held?,
+            Err(Homeless::Document(DocumentError::Absent { .. }))
+                if departed::is_reported(ecosystem, package, &advisories) =>
+            {
+                Vec::new()
+            }
+            Err(Homeless::Contested(contested)) => {
+                return Err(self.contested(&policy, stages, ecosystem, package, &contested, phases).await);
+            }
+            Err(Homeless::Document(error)) => return Err(error.into()),
+            Ok(held) => held,
         };
         let stale = held.iter().find_map(|held| held.stale.clone());
         let package_key = (ecosystem.id, package.clone());
@@ -106,18 +118,27 @@ impl Gateway {
             let (_, member) = self.member_of(ecosystem, &place.part)?;
             phases.time(Phase::Upstream, self.catalogues.confirm(&member, &place.part)).await;
         }
-        let member = self.members.answering(ecosystem, package).map_err(DocumentError::from)?;
-        for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
-            phases.time(Phase::Upstream, self.documents.confirm(member, wanted)).await;
+        if let Ok(member) = sight.view.known.member() {
+            for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
+                phases.time(Phase::Upstream, self.documents.confirm(member, wanted)).await;
+            }
         }
         self.sight(stages, ecosystem, package, phases).await
     }
 
-    pub(super) async fn held(
+    /// The name of the upstream that a package is from, if its ecosystem has several.
+    pub(super) fn told_upstream(&self, view: &View) -> Option<Arc<str>> {
+        let member = &view.known.held.first()?.member;
+        (self.homes.members().of(member.ecosystem).len() > 1).then(|| Arc::clone(&member.name))
+    }
+
+    /// The documents of a package, from the one upstream that it comes from.
+    pub(super) async fn held_at_home(
         &self,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
-    ) -> Result<Vec<Arc<Held>>, DocumentError> {
+    ) -> Result<Vec<Arc<Held>>, Homeless> {
+        // A part of a catalogue is one upstream's, and so are all of its packages.
         if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
             let (_, catalogued) = self.catalogued(ecosystem, &place.part).await?;
             let held = catalogued.slice(&place.key).ok_or_else(|| DocumentError::Absent {
@@ -126,7 +147,43 @@ impl Gateway {
             })?;
             return Ok(vec![Arc::new(held)]);
         }
-        let member = self.members.answering(ecosystem, package)?;
+        let ask = |member: Arc<Member>| async move { self.held(&member, package).await.map(drop) }.boxed();
+        let home = self.homes.of(ecosystem, package, ask).await?;
+        match (self.held(&home.member, package).await, home.since) {
+            (Err(DocumentError::Absent { .. }), Some(since)) => {
+                let home = Arc::clone(&home.member.name);
+                Err(Homeless::Contested(Contested { home, since, change: Change::Lost }))
+            }
+            (held, _) => Ok(held?),
+        }
+    }
+
+    /// The refusal of a package that more than one upstream could answer for, on record.
+    async fn contested(
+        &self,
+        policy: &Policy,
+        stages: &Stages,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+        contested: &Contested,
+        phases: &Phases,
+    ) -> Failure {
+        let Some(rules) = stages.iter().find_map(|stage| policy.stage(stage)) else {
+            return Failure::no_stage(stages.address());
+        };
+        let decision = weir_policy::contested(rules, ecosystem, package, contested.contest());
+        match phases.time(Phase::Store, self.record(&decision, ecosystem, package)).await {
+            Ok(_) => Failure::Refused(Box::new(decision)),
+            Err(failure) => failure,
+        }
+    }
+
+    pub(super) async fn held(
+        &self,
+        member: &Arc<Member>,
+        package: &PackageName,
+    ) -> Result<Vec<Arc<Held>>, DocumentError> {
+        let ecosystem = member.ecosystem;
         let mut held = Vec::new();
         for wanted in ecosystem.registry.documents(package) {
             held.push(if self.settings.online {
@@ -190,11 +247,13 @@ impl Gateway {
             }
             false => Vec::new(),
         };
+        let is_own = self.homes.members().is_own(ecosystem, &package);
         let lookalike = self.lookalike(ecosystem, &package, &index).await;
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
             let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
             facts.lookalike = lookalike;
+            facts.own = is_own;
             served::add(&mut facts, &artifacts, &allowed);
             departed::add(&mut index, &mut facts, &advisories);
             let mut known = Known::new(held, index, facts, artifacts, stamp);

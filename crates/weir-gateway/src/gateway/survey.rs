@@ -104,7 +104,7 @@ impl Gateway {
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Arc<Known>, DocumentError> {
-        let held = self.held(ecosystem, package).await?;
+        let held = self.held_at_home(ecosystem, package).await?;
         let advisories = self.advisories.load_full();
         let key = (ecosystem.id, package.clone());
         let stamp = Stamp {

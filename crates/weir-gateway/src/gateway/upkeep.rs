@@ -136,6 +136,7 @@ fn covering(policy: &Policy, ecosystem: &'static Ecosystem, package: PackageName
         status: None,
         advisories: FeedState::default(),
         lookalike: None,
+        own: false,
     };
     let covers = policy.waivers().iter().enumerate().filter(|(_, waiver)| waiver.covers_package(&facts));
     covers.map(|(index, _)| index).collect()

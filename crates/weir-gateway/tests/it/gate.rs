@@ -11,7 +11,7 @@ use weir_advisory::{Builder, Index};
 use weir_blob::Blobs;
 use weir_core::{Clock, Ecosystems, Timestamp};
 use weir_gateway::{Gateway, Member, Parts, Principal, Settings};
-use weir_policy::Policy;
+use weir_policy::{Glob, Policy};
 use weir_store::{EventRow, Location, RequestRow, Store};
 use weir_testing::{FakeUpstream, FixedClock, Seen};
 use weir_upstream::{Upstream, UpstreamConfig};
@@ -39,6 +39,15 @@ pub struct TestGate {
 
 type Adjust = Arc<dyn Fn(&'static str, &mut UpstreamConfig) + Send + Sync>;
 
+/// A further upstream.
+#[derive(Clone)]
+struct Further {
+    ecosystem: &'static str,
+    name: &'static str,
+    url: String,
+    packages: Vec<String>,
+}
+
 /// How a gate is to be.
 #[derive(Clone)]
 pub struct Plan {
@@ -46,6 +55,7 @@ pub struct Plan {
     records: Vec<serde_json::Value>,
     settings: Settings,
     adjust: Adjust,
+    members: Vec<Further>,
     blobs: Option<Arc<Blobs>>,
     read_only: bool,
 }
@@ -55,7 +65,15 @@ impl Plan {
     pub fn new(policy: &str) -> Self {
         let settings = Settings::default();
         let policy = policy.to_owned();
-        Self { policy, records: Vec::new(), settings, adjust: Arc::new(|_, _| {}), blobs: None, read_only: false }
+        Self {
+            policy,
+            records: Vec::new(),
+            settings,
+            adjust: Arc::new(|_, _| {}),
+            members: Vec::new(),
+            blobs: None,
+            read_only: false,
+        }
     }
 
     /// With these OSV records, imported just now.
@@ -78,6 +96,19 @@ impl Plan {
     /// At most so many bytes of artifacts are kept.
     pub fn cache_limit(self, bytes: u64) -> Self {
         self.settings(|settings| settings.cache_limit = Some(bytes))
+    }
+
+    /// With a further upstream, asked before those that every gate has, and only for the names that are bound to it, if any.
+    pub fn member(mut self, ecosystem: &'static str, name: &'static str, url: String, packages: &[&str]) -> Self {
+        let packages = packages.iter().map(|&pattern| pattern.to_owned()).collect();
+        self.members.push(Further { ecosystem, name, url, packages });
+        self
+    }
+
+    /// Without further upstreams.
+    pub fn alone(mut self) -> Self {
+        self.members.clear();
+        self
     }
 
     /// With its blobs elsewhere than in its directory.
@@ -105,6 +136,15 @@ impl Plan {
         directory: tempfile::TempDir,
     ) -> TestGate {
         let mut members = Vec::new();
+        for Further { ecosystem, name, url, packages } in &self.members {
+            let ecosystem = ECOSYSTEMS.by_id(ecosystem).unwrap();
+            let mut config = UpstreamConfig { url: url.clone(), ..UpstreamConfig::default() };
+            config.limits.retries = 0;
+            config.limits.down_for = Duration::from_millis(1);
+            let member = Member::new(ecosystem, name, Arc::new(Upstream::new(&config).unwrap()));
+            let globs: Vec<_> = packages.iter().map(|text| Glob::fold(text, ecosystem).unwrap()).collect();
+            members.push(if globs.is_empty() { member } else { member.with_packages(globs).only_bound() });
+        }
         let toy = format!("{}/toy/", cargo.url());
         let upstreams =
             [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url()), ("toy", toy)];
@@ -184,6 +224,12 @@ impl TestGate {
         gateway.flush().await;
         drop(gateway);
         plan.around((pypi, npm, cargo), clock, directory).await
+    }
+
+    /// The same data under a gate that is otherwise, for one thing with other upstreams.
+    pub async fn changed(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
+        self.plan = change(self.plan);
+        self.restarted().await
     }
 
     /// The limit of what is kept, from the next start on.

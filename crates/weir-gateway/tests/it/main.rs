@@ -9,6 +9,7 @@ mod eviction;
 mod faults;
 mod files;
 mod gate;
+mod groups;
 mod memory;
 mod pages;
 mod pass;

@@ -37,6 +37,7 @@ pub fn facts(text: &str) -> PackageFacts {
         status: None,
         advisories: FeedState { as_of: Some(at("2026-10-01")), ..FeedState::default() },
         lookalike: None,
+        own: false,
     };
     let mut known: Vec<Arc<Vulnerability>> = Vec::new();
     for line in lines {

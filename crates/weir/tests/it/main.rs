@@ -21,6 +21,7 @@ mod encryption;
 mod engines;
 mod explain;
 mod feeds;
+mod groups;
 mod health;
 mod http;
 mod observing;

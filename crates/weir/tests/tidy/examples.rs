@@ -56,7 +56,8 @@ fn every_policy_in_the_guide_checks() {
 
 #[test]
 fn every_configuration_in_the_guides_checks() {
-    for page in ["docs/guides/upstreams.md", "docs/guides/feeds.md", "docs/guides/operate.md"] {
+    for page in ["docs/guides/upstreams.md", "docs/guides/groups.md", "docs/guides/feeds.md", "docs/guides/operate.md"]
+    {
         let examples = blocks(&read(page), "toml");
         assert!(!examples.is_empty(), "{page} has no examples");
         for example in examples {
