@@ -51,9 +51,9 @@ pub struct MemberSection {
 /// One upstream as configured.
 pub struct Configured {
     /// The section that it is from, for messages: `[upstream.pypi]`.
-    pub key: String,
-    pub name: String,
-    pub settings: UpstreamConfig,
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) settings: UpstreamConfig,
     ecosystem: &'static Ecosystem,
     packages: Vec<Glob>,
     is_searched: bool,
