@@ -3,5 +3,10 @@
 use weir_core::Ecosystems;
 
 /// All ecosystems of this Weir. An eighth is one folder and one line here.
-pub const ALL: Ecosystems =
-    Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM, &weir_cargo::ECOSYSTEM, &weir_cran::ECOSYSTEM]);
+pub const ALL: Ecosystems = Ecosystems(&[
+    &weir_pypi::ECOSYSTEM,
+    &weir_npm::ECOSYSTEM,
+    &weir_cargo::ECOSYSTEM,
+    &weir_cran::ECOSYSTEM,
+    &weir_maven::ECOSYSTEM,
+]);
