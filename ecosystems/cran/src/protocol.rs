@@ -8,6 +8,7 @@ use weir_core::ecosystem::Names as _;
 use weir_core::registry::{Ask, Form, Method, Part, Problem, Reply, Request, RouteError, Which};
 
 use crate::archive::split_file;
+use crate::catalogue::part;
 use crate::name::{RPackages, in_tree, is_tree};
 
 /// The directory of a tree in which its source packages are.
@@ -60,6 +61,10 @@ pub fn path(request: &Request<'_>) -> Result<Path, RouteError> {
         ["PACKAGES"] => Ok(Path::Catalogue { tree, gzip: false }),
         ["PACKAGES.gz"] => Ok(Path::Catalogue { tree, gzip: true }),
         ["PACKAGES.rds"] => nothing("this repository has no PACKAGES.rds: R goes on to PACKAGES.gz by itself"),
+        // What `remotes` looks a pinned version up in. It decides nothing: the file is decided when it is asked for.
+        ["Meta", list @ ("archive.rds" | "current.rds")] => {
+            Ok(Path::Ask(Ask::Forward(format!("{}/Meta/{list}", part(&tree)))))
+        }
         [directories @ .., file] if directories.len() <= MAX_DEPTH => {
             let Some((name, _)) = split_file(file) else {
                 return nothing("no such file in a CRAN repository: a source package is {name}_{version}.tar.gz");

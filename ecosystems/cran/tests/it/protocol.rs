@@ -31,6 +31,9 @@ fn catalogues_and_files_are_found_in_every_tree() {
         let Ok(Ask::Artifact { package: found, which, .. }) = route(path) else { unreachable!("{path}") };
         assert_eq!((found.as_str(), which), (package, Which::File("cli_3.6.1.tar.gz".into())), "{path}");
     }
+    for list in ["src/contrib/Meta/archive.rds", "bioc/src/contrib/Meta/current.rds"] {
+        assert_eq!(route(list), Ok(Ask::Forward(list.to_owned())));
+    }
     assert!(matches!(route("weir/bioc/limma"), Ok(Ask::Index { package, .. }) if package.as_str() == "bioc/limma"));
 }
 
@@ -55,6 +58,8 @@ fn what_is_no_path_of_a_repository_is_absent() {
         "src/contrib/Archive/clo/cli_1.0.tar.gz",
         "src/contrib/Archive/cli_1.0.tar.gz",
         "src/contrib/Archive/cli/",
+        "src/contrib/Meta/other.rds",
+        "src/contrib/Meta/x/archive.rds",
         "bin/windows/contrib/4.4/PACKAGES",
         "weir/",
         "weir/../x",
