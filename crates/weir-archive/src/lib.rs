@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod conda;
 mod gzip;
 mod notes;
 mod path;
@@ -9,6 +10,7 @@ mod zip;
 
 use std::io;
 
+pub use conda::visit_conda;
 pub use tail::{HELD_TAIL, TailHold};
 pub use tar::{visit_tar, visit_tar_bz2, visit_tar_gz};
 pub use zip::visit_zip;

@@ -50,7 +50,7 @@ pub fn visit_tar<R: Read>(
     walk(Medium::new(reader), limits, pick, visit)
 }
 
-fn walk<S: Source>(
+pub(crate) fn walk<S: Source>(
     source: S,
     limits: &Limits,
     pick: &dyn Fn(&str) -> bool,

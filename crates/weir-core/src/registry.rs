@@ -192,6 +192,18 @@ pub enum Ask {
         /// As which file.
         packing: Packing,
     },
+    /// The list of the shards of a part's catalogue.
+    Shards {
+        /// The part.
+        part: String,
+    },
+    /// One of them.
+    Shard {
+        /// The part.
+        part: String,
+        /// SHA-256 of the shard as a file.
+        digest: Digest,
+    },
     /// A document about what the pages of these parts leave out, in a form of [`Catalogue::told`].
     LeftOut {
         /// The parts.
@@ -501,6 +513,8 @@ pub enum Container {
     TarBz2,
     /// Nothing: the file is the one entry, and has no path.
     Plain,
+    /// A zip file with tar archives under zstd in it: conda's second format.
+    Conda,
 }
 
 /// A picked entry of an artifact.

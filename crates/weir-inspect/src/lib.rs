@@ -53,6 +53,7 @@ pub fn inspect_within(
     let outcome = match inspection.container {
         Container::Zip => weir_archive::visit_zip(bytes, limits, &pick, &mut visit),
         Container::TarGz => weir_archive::visit_tar_gz(bytes, limits, &pick, &mut visit),
+        Container::Conda => weir_archive::visit_conda(bytes, limits, &pick, &mut visit),
         Container::TarBz2 => weir_archive::visit_tar_bz2(bytes, limits, &pick, &mut visit),
         Container::Plain => plain(bytes, limits, &mut visit),
     };
