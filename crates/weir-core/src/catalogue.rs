@@ -10,8 +10,10 @@ use crate::ecosystem::PackageName;
 use crate::registry::{InvalidDocument, Page, Wanted};
 
 mod joining;
+mod shards;
 
 pub use joining::{Described, Instead, Joining, Settled};
+pub use shards::{Shard, Shards};
 
 /// How a registry with catalogues reads and shows them. All methods are pure.
 pub trait Catalogue: Send + Sync {
@@ -60,6 +62,11 @@ pub trait Catalogue: Send + Sync {
     /// A page that is to be joined, where what is shown of one package depends on others: then this decides, and
     /// [`Catalogue::fates`] is not asked.
     fn joining(&self) -> Option<Box<dyn Joining>> {
+        None
+    }
+
+    /// How its shards are read, where it is offered in shards too.
+    fn shards(&self) -> Option<&dyn Shards> {
         None
     }
 

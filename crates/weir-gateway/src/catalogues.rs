@@ -25,6 +25,7 @@ use crate::members::{Member, MemberId};
 
 pub mod cutting;
 pub mod page;
+pub(crate) mod sharded;
 mod slice;
 pub mod table;
 

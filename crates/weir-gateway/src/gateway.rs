@@ -46,6 +46,7 @@ mod lookalike;
 mod page;
 mod releases;
 mod settle;
+mod shards;
 mod sight;
 mod sums;
 mod survey;
@@ -197,6 +198,9 @@ pub struct Gateway {
     catalogues: Arc<Catalogues>,
     /// Pages of whole catalogues. Their weight is bytes on disk.
     wholes: Lru<catalogue::Key, Arc<catalogue::Whole>>,
+    sharded: Lru<catalogue::Key, Arc<shards::Kept>>,
+    /// Shards that were made here: where they are. Their weight is bytes on disk.
+    made_shards: Lru<shards::ShardKey, (Arc<weir_blob::Spool>, u64, u32)>,
     making: Flights<(catalogue::Key, catalogue::Made), Result<Arc<catalogue::Whole>, Arc<Failure>>>,
     transfers: Arc<Transfers>,
     stock: Arc<Stock>,
@@ -294,6 +298,8 @@ impl Gateway {
             documents,
             catalogues: Arc::new(catalogues),
             wholes: Lru::new(catalogue::PAGES_BYTES),
+            sharded: Lru::new(settings.memory / 4),
+            made_shards: Lru::new(shards::SHARDS_BYTES),
             making: Flights::new(),
             transfers,
             stock,

@@ -95,7 +95,7 @@ pub(crate) struct Verdict {
 }
 
 /// Reads decoded blocks of a catalogue.
-struct Blocks<'a> {
+pub(crate) struct Blocks<'a> {
     file: File,
     table: &'a Table,
     decoder: zstd::bulk::Decompressor<'static>,
@@ -104,7 +104,7 @@ struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    fn new(file: &File, table: &'a Table) -> io::Result<Self> {
+    pub(crate) fn new(file: &File, table: &'a Table) -> io::Result<Self> {
         let decoder = zstd::bulk::Decompressor::new()?;
         Ok(Self { file: file.try_clone()?, table, decoder, kept: Vec::new(), packed: Vec::new() })
     }
@@ -119,7 +119,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// The bytes of an entry.
-    fn piece(&mut self, entry: &Entry) -> io::Result<&[u8]> {
+    pub(crate) fn piece(&mut self, entry: &Entry) -> io::Result<&[u8]> {
         let at = match self.kept.iter().position(|(number, _)| *number == entry.block) {
             Some(at) => at,
             None => {

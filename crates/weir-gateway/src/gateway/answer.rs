@@ -121,6 +121,8 @@ impl Gateway {
             Ask::Whoami => Ok(respond::reply(call.ecosystem.registry.whoami(&principal.name))),
             Ask::Audit => call.phases.time(Phase::Judge, self.audit(call, body)).await,
             Ask::Catalogue { part, packing } => self.catalogue(call, &part, packing).await,
+            Ask::Shards { part } => self.shards(call, &part).await,
+            Ask::Shard { part, digest } => self.shard(call, &part, digest).await,
             Ask::LeftOut { parts, form } => self.left_out(call, &parts, &form).await,
             Ask::Forward(path) => self.forward(call, &path).await,
         }

@@ -52,17 +52,19 @@ pub(super) struct Whole {
     made_at: Timestamp,
     written: Written,
     gzip: OnceCell<Spool>,
-    touched: HashMap<Box<str>, Digest>,
+    pub(super) touched: HashMap<Box<str>, Digest>,
+    /// Parallel to the catalogue's entries: true where it is left out.
+    pub(super) hidden: Vec<bool>,
     instead: Vec<Instead>,
     told: Told,
-    state: Digest,
+    pub(super) state: Digest,
 }
 
 /// Whom a page is for.
-struct Wanting<'a> {
-    ecosystem: &'static Ecosystem,
-    stages: &'a Stages,
-    base: &'a str,
+pub(super) struct Wanting<'a> {
+    pub(super) ecosystem: &'static Ecosystem,
+    pub(super) stages: &'a Stages,
+    pub(super) base: &'a str,
 }
 
 /// What a page was made from.
@@ -163,7 +165,7 @@ impl Gateway {
     }
 
     /// The page of a part for these stages, made now if what is kept does not hold.
-    async fn whole_of(
+    pub(super) async fn whole_of(
         self: &Arc<Self>,
         call: &Wanting<'_>,
         catalogue: &'static dyn Catalogue,
@@ -298,6 +300,7 @@ impl Gateway {
             written,
             gzip: OnceCell::new(),
             touched: verdicts.touched,
+            hidden: verdicts.hidden,
             instead: verdicts.instead,
             told: verdicts.told,
             state: state.digest,
