@@ -7,6 +7,7 @@ pub const ALL: Ecosystems = Ecosystems(&[
     &weir_pypi::ECOSYSTEM,
     &weir_npm::ECOSYSTEM,
     &weir_cargo::ECOSYSTEM,
+    &weir_conda::ECOSYSTEM,
     &weir_cran::ECOSYSTEM,
     &weir_maven::ECOSYSTEM,
 ]);
