@@ -124,7 +124,7 @@ def _short(ratio):
     return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}" if ratio >= 10 else f"{ratio:.2f}"
 
 
-ORDER = ("pages", "artifacts", "stampede", "memory", "start", "installs", "eviction", "soak")
+ORDER = ("pages", "artifacts", "stampede", "memory", "start", "cran", "installs", "eviction", "soak")
 
 _HEAD = """<!-- Written by bench/run; each section by the run that measured it. -->
 

@@ -98,6 +98,8 @@ impl Joining for Catalogue {
     }
 
     fn settle(&mut self, described: &dyn Fn(&str, &str) -> Described) -> Settled {
+        // In whatever order packages were given, the outcome is the same: with upper bounds the order could count.
+        self.packages.sort_by(|a, b| a.key.cmp(&b.key));
         // Nothing that upstream shows is refused: nothing has to make room.
         let untouched = |listed: &Listed| listed.versions.iter().all(|it| it.current.is_none() || it.refused.is_none());
         if self.packages.iter().all(untouched) {

@@ -50,7 +50,8 @@ fn cut(packages: &str, archived: &[(&str, &str)]) -> Taken {
 fn join(taken: &Taken, refused: &[&str], described: &HashMap<&str, Described>) -> (Settled, String) {
     let catalogue = ECOSYSTEM.registry.catalogue().unwrap();
     let mut joining = catalogue.joining().unwrap();
-    for (key, pieces) in &taken.packages {
+    // The gate gives packages in any order.
+    for (key, pieces) in taken.packages.iter().rev() {
         let package = catalogue.package(&Place { part: String::from("src/contrib"), key: key.clone() }).unwrap();
         let body: Vec<u8> = pieces.iter().flat_map(|piece| [piece.as_slice(), b"\n"].concat()).collect();
         let documents = [Document { url: ADDRESS, content_type: "text/plain", body: &body }];
