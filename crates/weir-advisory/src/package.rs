@@ -168,11 +168,25 @@ impl PackageAdvisories {
     }
 
     /// The vulnerabilities of a version, by id. `key` is the version's [`SortKey`]; without one only those count that name
-    /// this very version or every version.
+    /// this very version or every version. Another build of a version has that one's advisories, too.
     pub fn matching(&self, ecosystem: &Ecosystem, version: &str, key: Option<&SortKey>) -> Vec<Arc<Vulnerability>> {
         if self.clusters.is_empty() {
             return Vec::new();
         }
+        let mut found = self.matching_itself(ecosystem, version, key);
+        if let Some(public) = ecosystem.versions.public(version) {
+            let key = ecosystem.versions.sort_key(&public).ok();
+            for more in self.matching_itself(ecosystem, &public, key.as_ref()) {
+                if !found.iter().any(|it| it.id == more.id) {
+                    found.push(more);
+                }
+            }
+            found.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        found
+    }
+
+    fn matching_itself(&self, ecosystem: &Ecosystem, version: &str, key: Option<&SortKey>) -> Vec<Arc<Vulnerability>> {
         let named = if self.named.is_empty() {
             &[][..]
         } else {

@@ -230,6 +230,13 @@ pub trait Versions: Send + Sync {
         version.to_owned()
     }
 
+    /// The version that this one is another build of, whose advisories are its own, too: `2.7.0` of `2.7.0+cu126` on PyPI.
+    /// `None` if it is none of another.
+    fn public(&self, version: &str) -> Option<String> {
+        let _ = version;
+        None
+    }
+
     /// True for alphas, betas, candidates and development releases; false also for what cannot be read.
     fn is_prerelease(&self, version: &str) -> bool;
 

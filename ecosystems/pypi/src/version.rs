@@ -33,6 +33,11 @@ impl Versions for PypiVersions {
         version.parse::<Version>().map_or_else(|_| version.to_owned(), |version| version.canonical())
     }
 
+    fn public(&self, version: &str) -> Option<String> {
+        let version = version.parse::<Version>().ok().filter(Version::is_local)?;
+        Some(Version { local: Vec::new(), ..version }.to_string())
+    }
+
     fn is_prerelease(&self, version: &str) -> bool {
         version.parse::<Version>().is_ok_and(|version| version.is_prerelease())
     }

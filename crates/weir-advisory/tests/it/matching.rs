@@ -379,3 +379,24 @@ fn records_of_one_cluster_that_differ_about_versions_are_told_apart() {
     assert_eq!((both.id.as_str(), one.id.as_str()), ("PYSEC-2026-1", "PYSEC-2026-1"));
     assert_ne!(both.digest, one.digest);
 }
+
+#[test]
+fn another_build_of_a_version_has_its_advisories_and_its_own() {
+    let to_last = json!([{ "introduced": "0" }, { "last_affected": "2.6.0" }]);
+    let to_fixed = json!([{ "introduced": "0" }, { "fixed": "2.7.0" }]);
+    check(
+        &[
+            record("A-1", affected("PyPI", "torch", json!([range("ECOSYSTEM", to_last)]), json!([]))),
+            record("A-2", affected("PyPI", "torch", json!([range("ECOSYSTEM", to_fixed)]), json!([]))),
+            record("A-3", affected("PyPI", "torch", json!([]), json!(["2.6.0"]))),
+            record("A-4", affected("PyPI", "torch", json!([]), json!(["2.7.0+evil"]))),
+        ],
+        &[
+            ("pypi/torch@2.6.0", &["A-1", "A-2", "A-3"]),
+            ("pypi/torch@2.6.0+cu126", &["A-1", "A-2", "A-3"]),
+            ("pypi/torch@2.7.0+cu126", &[]),
+            ("pypi/torch@2.7.0+evil", &["A-4"]),
+            ("pypi/torch@2.7.0", &[]),
+        ],
+    );
+}

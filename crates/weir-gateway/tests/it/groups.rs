@@ -2,7 +2,7 @@
 
 use weir_testing::FakeUpstream;
 
-use crate::gate::{Plan, TestGate};
+use crate::gate::{CRITICAL, Plan, TestGate, osv};
 
 const OPEN: &str = "[stage.dev]\n";
 const PRIVATE: &str = "[stage.dev]\nprivate-name = [\"acme-*\"]\n";
@@ -187,6 +187,29 @@ async fn a_private_name_is_asked_of_the_upstream_that_it_is_bound_to_and_of_no_o
     let answer = gate.get(&page("acme-core")).await;
     assert!(answer.phrase.contains("private-name"), "{} {}", answer.status, answer.phrase);
     assert_eq!((gate.pypi.requests().len(), corp.requests().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn builds_for_one_kind_of_machine_come_from_their_index_and_have_the_advisories_of_their_version() {
+    let torch = FakeUpstream::start().await;
+    let records = [osv("PYSEC-2026-1", "PyPI", "torch", "2.7.0", Some(CRITICAL))];
+    let policy = "[stage.dev]\nvulnerability = { block-cvss = 9.0 }\n";
+    let plan = Plan::new(policy).records(&records);
+    let gate = plan.member("pypi", "torch", torch.pypi().url(), &["torch", "nvidia-*"]).start().await;
+    torch.pypi().html_only(true).undated(true);
+    torch.pypi().release("torch", "2.6.0+cu126").add();
+    torch.pypi().release("torch", "2.7.0+cu126").add();
+    gate.pypi.pypi().release("torch", "2.8.0").add();
+    assert_eq!(versions(&gate, "torch").await, ["2.6.0+cu126", "2.7.0+cu126"]);
+    let page = gate.simple("dev", "torch").await;
+    for (file, status) in page["files"].as_array().unwrap().iter().zip([403, 200]) {
+        let path = gate.path(file["url"].as_str().unwrap());
+        assert!(path.contains("%2Bcu126") || path.contains("+cu126"), "{path}");
+        for path in [path.replace("%2B", "+"), path.replace('+', "%2B")] {
+            assert_eq!(gate.get(&path).await.status, status, "{path}");
+        }
+    }
+    assert_eq!(gate.pypi.requests().len(), 0, "{:?}", gate.pypi.requests());
 }
 
 #[tokio::test]

@@ -249,3 +249,25 @@ proptest::proptest! {
         let _ = parse(if html { "text/html" } else { "application/json" }, &body);
     }
 }
+
+#[test]
+fn an_index_of_local_versions_names_its_files_percent_encoded_and_elsewhere() {
+    let html = "<!DOCTYPE html><html><body><h1>Links for example</h1>\
+        <a href=\"/whl/cu126/example-2.7.0%2Bcu126-cp312-cp312-linux_x86_64.whl#sha256=\
+        aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\">example-2.7.0+cu126</a><br/>\
+        <a href=\"https://files.example.org/whl/cu126/example-2.8.0%2Bcu126-cp312-cp312-linux_x86_64.whl#sha256=\
+        bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\">example-2.8.0+cu126</a><br/>\
+        <a href=other-1.0.tar.gz>other</a></body></html>";
+    let index = parse("text/html", html).unwrap();
+    let told: Vec<_> = index.releases.iter().map(|it| (it.version.as_str(), it.artifacts[0].file.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("2.7.0+cu126", "example-2.7.0+cu126-cp312-cp312-linux_x86_64.whl"),
+            ("2.8.0+cu126", "example-2.8.0+cu126-cp312-cp312-linux_x86_64.whl"),
+        ]
+    );
+    let elsewhere = "https://files.example.org/whl/cu126/example-2.8.0%2Bcu126-cp312-cp312-linux_x86_64.whl";
+    assert_eq!(index.releases[1].artifacts[0].url, elsewhere);
+    assert!(index.releases.iter().all(|it| it.artifacts[0].digests.sha256.is_some() && it.published.is_none()));
+}

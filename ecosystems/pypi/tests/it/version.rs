@@ -304,3 +304,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_local_version_is_another_build_of_its_public_one_and_sorts_right_after_it() {
+    for (version, public) in
+        [("2.7.0+cu126", Some("2.7.0")), ("1!2.0rc1+u.1", Some("1!2.0rc1")), ("2.7.0", None), ("x", None)]
+    {
+        assert_eq!(ECOSYSTEM.versions.public(version).as_deref(), public, "{version}");
+    }
+    for (a, b) in [("2.7.0", "2.7.0+cpu"), ("2.7.0+cpu", "2.7.0+cu126"), ("2.7.0+cu126", "2.7.0.post1")] {
+        assert_eq!(order(a, b), Some(std::cmp::Ordering::Less), "{a} {b}");
+    }
+}
