@@ -13,7 +13,7 @@ use std::io;
 pub use conda::visit_conda;
 pub use tail::{HELD_TAIL, TailHold};
 pub use tar::{visit_tar, visit_tar_bz2, visit_tar_gz};
-pub use zip::visit_zip;
+pub use zip::{stream_zip, visit_zip};
 
 /// What reading an archive may cost. Whatever goes beyond is [`ArchiveError::Limit`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,6 +19,8 @@ const DEFLATED: u16 = 8;
 
 /// How much is read at once where headers are looked at one by one.
 const BUFFER: usize = 4096;
+/// How much of an entry is given on at once.
+const PART: usize = 16 * 1024;
 
 /// Reads a zip file. Calls `visit` with path and bytes of each regular file that `pick` wants; nothing else is unpacked.
 pub fn visit_zip<R: Read + Seek>(
@@ -53,7 +55,8 @@ pub fn visit_zip<R: Read + Seek>(
                 limits.picked_total_bytes
             )));
         }
-        if let Some(content) = unpack(&mut bytes, record, data_at, &mut notes)? {
+        let mut content = Vec::new();
+        if unpack(&mut bytes, record, data_at, &mut notes, &mut |some| content.extend_from_slice(some))? {
             paths.pick(&record.path);
             visit(&record.path, content);
         }
@@ -67,42 +70,90 @@ pub fn visit_zip<R: Read + Seek>(
     })
 }
 
-/// The bytes of one entry; `None`, with a note, where they are not what the directory says.
+/// Reads every entry of a zip file, a part at a time, in the order of the directory: `part` is given the path and the bytes,
+/// and then no bytes at the end of the entry. What does not unpack to what the directory states is an ambiguity.
+pub fn stream_zip<R: Read + Seek>(
+    reader: R,
+    limits: &Limits,
+    part: &mut dyn FnMut(&str, &[u8]),
+) -> Result<Summary, ArchiveError> {
+    let mut bytes = Bytes { reader: BufReader::with_capacity(BUFFER, reader) };
+    let mut notes = Notes::default();
+    let mut paths = Paths::default();
+    let end = End::find(&mut bytes, &mut notes)?;
+    let records = directory::read(&mut bytes, &end, limits, &mut paths, &mut notes)?;
+    let extents = local::read(&mut bytes, &end, &records, limits, &mut notes)?;
+    let unpacked_bytes = records.iter().fold(0u64, |sum, record| sum.saturating_add(record.size.max(record.packed)));
+    if unpacked_bytes > limits.unpacked_bytes {
+        return Err(ArchiveError::Limit(format!(
+            "it unpacks to {unpacked_bytes} bytes; at most {} are read",
+            limits.unpacked_bytes
+        )));
+    }
+    for (record, data_at) in records.iter().zip(extents) {
+        if !record.directory {
+            unpack(&mut bytes, record, data_at, &mut notes, &mut |some| part(&record.path, some))?;
+        }
+        part(&record.path, &[]);
+    }
+    let links = records.iter().filter(|record| record.link).count() as u64;
+    Ok(Summary { entries: records.len() as u64, links, unpacked_bytes, ambiguities: notes.finish() })
+}
+
+/// Unpacks one entry; false, with a note, if it is not what the directory says.
 fn unpack<R: Read + Seek>(
     bytes: &mut Bytes<R>,
     record: &Record,
     data_at: u64,
     notes: &mut Notes,
-) -> Result<Option<Vec<u8>>, ArchiveError> {
+    part: &mut dyn FnMut(&[u8]),
+) -> Result<bool, ArchiveError> {
     bytes.seek(data_at)?;
-    let mut content = Vec::new();
     let mut packed = Watched { inner: (&mut bytes.reader).take(record.packed), failed: false };
     // One byte more than there should be shows that there is more.
     let room = record.size.saturating_add(1);
+    let mut crc = Crc::new();
+    let mut give = |some: &[u8]| {
+        crc.update(some);
+        part(some);
+    };
     let outcome = match record.method {
-        STORED => (&mut packed).take(room).read_to_end(&mut content).map(|_| record.packed == record.size),
+        STORED => copy((&mut packed).take(room), &mut give).map(|length| (length, record.packed == record.size)),
         DEFLATED => {
             let mut inflater = flate2::read::DeflateDecoder::new(&mut packed);
-            match (&mut inflater).take(room).read_to_end(&mut content) {
-                Ok(_) => Ok(inflater.total_in() == record.packed),
-                Err(error) => Err(error),
-            }
+            let copied = copy((&mut inflater).take(room), &mut give);
+            copied.map(|length| (length, inflater.total_in() == record.packed))
         }
         // Noted by the directory already.
-        _ => return Ok(None),
+        _ => return Ok(false),
     };
     let whole = match outcome {
-        Ok(whole) => whole,
+        Ok((length, whole)) => whole && length == record.size,
         Err(error) if packed.failed => return Err(ArchiveError::Io(error)),
         Err(_) => false,
     };
-    let mut crc = Crc::new();
-    crc.update(&content);
-    if whole && content.len() as u64 == record.size && crc.sum() == record.crc {
-        return Ok(Some(content));
+    if whole && crc.sum() == record.crc {
+        return Ok(true);
     }
     notes.add(|| format!("{} does not unpack to the bytes that the directory states", shown(&record.path)));
-    Ok(None)
+    Ok(false)
+}
+
+/// Reads to the end, a part at a time, and says how much there was.
+fn copy(mut from: impl Read, part: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+    let mut buffer = [0; PART];
+    let mut length = 0;
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(length),
+            Ok(some) => {
+                length += some as u64;
+                part(&buffer[..some]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Tells a failing medium from a damaged stream.

@@ -14,9 +14,11 @@ use crate::{Digest, Timestamp};
 
 mod files;
 mod releases;
+mod sums;
 
 pub use files::Files;
 pub use releases::{ReleaseDocument, Releases, Resolved};
+pub use sums::{Contradiction, Proof, Sum, Sums};
 
 /// What an ecosystem's registry can do. All methods are pure.
 pub trait Registry: Send + Sync {
@@ -112,6 +114,11 @@ pub trait Registry: Send + Sync {
     /// The headers in which an artifact's checksums are told beside its bytes, so that a client need not ask for them.
     fn checksum_headers(&self) -> &'static [(&'static str, Checksum)] {
         &[]
+    }
+
+    /// What reads the ecosystem's checksum database, where it has one: see [`Sums`]. Its archives are zip files.
+    fn sums(&self) -> Option<&dyn Sums> {
+        None
     }
 
     /// The list of package names, answered to [`Ask::Names`].
@@ -224,6 +231,22 @@ pub enum Ask {
     /// Something that is handed on to upstream as it is and decides nothing: a search. The path with query, relative to
     /// the upstream base.
     Forward(String),
+    /// A document of the registry's own that clients check by themselves: handed on byte for byte, and kept.
+    Relay(Relay),
+}
+
+/// What an [`Ask::Relay`] hands on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Relay {
+    /// Where upstream has it.
+    pub wanted: Wanted,
+    /// It never changes: what is kept is not asked for again.
+    pub lasting: bool,
+    /// The media type that it is given to clients with.
+    pub content_type: &'static str,
+    /// The package that asking for it would tell upstream of. Nothing is asked about one that is private, or that another
+    /// upstream answers for.
+    pub about: Option<PackageName>,
 }
 
 /// How an artifact is named in a request.

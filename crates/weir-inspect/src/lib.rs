@@ -2,7 +2,9 @@
 
 use std::io::{self, Read, Seek};
 
-use weir_archive::{ArchiveError, Limits};
+use weir_archive::{ArchiveError, Limits, Summary};
+use weir_core::Digest;
+use weir_core::digest::{Hasher, StatedDigests};
 use weir_core::facts::Finding;
 use weir_core::registry::{Container, Declared, Entry, Expected, Registry};
 
@@ -20,6 +22,8 @@ pub struct Inspected {
     pub findings: Vec<Finding>,
     /// How many entries it has; 0 where it was not opened.
     pub entries: u64,
+    /// Path and SHA-256 of every entry in its order, where the ecosystem has a checksum database.
+    pub digests: Vec<(String, Digest)>,
 }
 
 /// Looks into an artifact, within [`Limits::DEFAULT`].
@@ -51,11 +55,11 @@ pub fn inspect_within(
     let mut visit = |path: &str, bytes: Vec<u8>| entries.push(Entry { path: path.to_owned(), bytes });
     let pick = |path: &str| (inspection.wanted)(path);
     let outcome = match inspection.container {
-        Container::Zip => weir_archive::visit_zip(bytes, limits, &pick, &mut visit),
-        Container::TarGz => weir_archive::visit_tar_gz(bytes, limits, &pick, &mut visit),
-        Container::Conda => weir_archive::visit_conda(bytes, limits, &pick, &mut visit),
-        Container::TarBz2 => weir_archive::visit_tar_bz2(bytes, limits, &pick, &mut visit),
-        Container::Plain => plain(bytes, limits, &mut visit),
+        Container::Zip => weir_archive::visit_zip(&mut *bytes, limits, &pick, &mut visit),
+        Container::TarGz => weir_archive::visit_tar_gz(&mut *bytes, limits, &pick, &mut visit),
+        Container::Conda => weir_archive::visit_conda(&mut *bytes, limits, &pick, &mut visit),
+        Container::TarBz2 => weir_archive::visit_tar_bz2(&mut *bytes, limits, &pick, &mut visit),
+        Container::Plain => plain(&mut *bytes, limits, &mut visit),
     };
     let finding = |code: &str, text: String| Finding { code: code.to_owned(), text: format!("in {file}: {text}") };
     let (count, mut findings): (u64, Vec<Finding>) = match outcome {
@@ -68,9 +72,40 @@ pub fn inspect_within(
         Err(ArchiveError::Limit(problem)) => return Ok(broken(finding(ARCHIVE_LIMIT, problem))),
         Err(ArchiveError::Io(error)) => return Err(error),
     };
+    let mut digests = Vec::new();
+    if inspection.container == Container::Zip && registry.sums().is_some() {
+        bytes.rewind()?;
+        match digested(bytes, limits, &mut digests) {
+            Ok(summary) => {
+                findings.extend(summary.ambiguities.into_iter().map(|text| finding(AMBIGUOUS_ARCHIVE, text)))
+            }
+            Err(ArchiveError::Invalid(problem)) => return Ok(broken(finding(UNREADABLE_ARCHIVE, problem))),
+            Err(ArchiveError::Limit(problem)) => return Ok(broken(finding(ARCHIVE_LIMIT, problem))),
+            Err(ArchiveError::Io(error)) => return Err(error),
+        }
+        findings.sort();
+        findings.dedup();
+    }
     let mut declared = registry.declared(file, &entries, expected);
     findings.append(&mut declared.findings);
-    Ok(Inspected { declared, findings, entries: count })
+    Ok(Inspected { declared, findings, entries: count, digests })
+}
+
+/// The SHA-256 of every entry.
+fn digested(
+    bytes: &mut dyn ReadSeek,
+    limits: &Limits,
+    digests: &mut Vec<(String, Digest)>,
+) -> Result<Summary, ArchiveError> {
+    let mut hasher = Hasher::new(&StatedDigests::default());
+    weir_archive::stream_zip(bytes, limits, &mut |path, part| {
+        if !part.is_empty() {
+            hasher.update(part);
+            return;
+        }
+        let ended = std::mem::replace(&mut hasher, Hasher::new(&StatedDigests::default()));
+        digests.push((path.to_owned(), ended.finish().sha256));
+    })
 }
 
 /// Code of a finding: two readers may read the archive differently.
