@@ -44,6 +44,7 @@ mod follow;
 mod licenses;
 mod lookalike;
 mod page;
+mod relay;
 mod releases;
 mod settle;
 mod shards;

@@ -52,6 +52,7 @@ pub mod requests;
 pub mod respond;
 mod served;
 pub mod stock;
+mod sums;
 pub mod transfer;
 pub mod trouble;
 pub mod view;

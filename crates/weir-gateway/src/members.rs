@@ -22,6 +22,8 @@ pub struct Member {
     is_searched: bool,
     /// It is the public registry: private names are not asked for there, even if they are bound to it.
     is_public: bool,
+    /// The key of the checksum database that it hands on: what comes from it is checked against that. `None`: it is not.
+    pub checksum_key: Option<Arc<str>>,
 }
 
 impl fmt::Debug for Member {
@@ -34,7 +36,15 @@ impl Member {
     /// An upstream of `ecosystem` under a name of its own, which is asked for every name that is bound to no other.
     pub fn new(ecosystem: &'static Ecosystem, name: &str, upstream: Arc<Upstream>) -> Self {
         let is_public = is_public(ecosystem, upstream.base());
-        Self { ecosystem, name: name.into(), upstream, packages: Vec::new(), is_searched: true, is_public }
+        Self {
+            ecosystem,
+            name: name.into(),
+            upstream,
+            packages: Vec::new(),
+            is_searched: true,
+            is_public,
+            checksum_key: None,
+        }
     }
 
     /// The same with names bound to it: they come from it alone.
@@ -45,6 +55,12 @@ impl Member {
     /// The same, asked for the names that are bound to it, and for no others.
     pub fn only_bound(self) -> Self {
         Self { is_searched: false, ..self }
+    }
+
+    /// With what comes from it checked against the checksum database of this key.
+    pub fn checked_by(mut self, key: &str) -> Self {
+        self.checksum_key = Some(key.into());
+        self
     }
 
     /// What is kept of it, and told of it, goes by this.

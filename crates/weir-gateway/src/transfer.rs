@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,11 +22,13 @@ use weir_store::{ArtifactRecorded, NewArtifact, NewFact, Store};
 use weir_upstream::UpstreamError;
 
 use crate::cache::Lru;
+use crate::documents::Documents;
 use crate::learnt::Learnt;
 use crate::members::Member;
 use crate::metrics::{Metrics, Write};
 use crate::phases::{Phase, Phases};
 use crate::stock::{Means, Pin, Stock};
+use crate::sums::{self, Unproven};
 use crate::trouble::{Part, Trouble};
 
 /// What is fetched: enough to do it without the view it was asked through.
@@ -41,6 +44,8 @@ pub struct Order {
     pub artifact: Artifact,
     /// What the registry says of the release, kept at first sight.
     pub said: serde_json::Value,
+    /// The documents that tell of the release, the package's own first.
+    pub documents: Vec<Bytes>,
 }
 
 impl Order {
@@ -91,6 +96,9 @@ pub enum TransferError {
         /// Both digests.
         problem: String,
     },
+    /// Nobody could vouch for the bytes, because who could does not answer. Nothing is stored.
+    #[error("the checksum database does not answer, so nothing can be checked: {0}")]
+    Unverified(String),
     /// Weir's own storage failed.
     #[error("{0}")]
     Storage(String),
@@ -175,6 +183,7 @@ pub struct Transfers {
     trouble: Arc<Trouble>,
     /// Where transfers run: not with the requests, which hashing would hold up.
     runtime: Handle,
+    documents: Arc<Documents>,
 }
 
 /// Takes a transfer off the list of those that run, also when its task panics.
@@ -207,6 +216,7 @@ impl Transfers {
             mismatched: Lru::new(MISMATCH_BYTES),
             trouble: Arc::clone(means.documents.trouble()),
             runtime: Handle::current(),
+            documents: Arc::clone(&means.documents),
         }
     }
 
@@ -311,6 +321,11 @@ impl Transfers {
             tokio::join!(self.inspect(order, path), self.blobs.prepare(&mut spool, &hashed.sha256));
         let inspected = inspected?;
         prepared.map_err(|error| storage(&error))?;
+        match sums::check(&self.documents, &self.store, order, &inspected.digests).await {
+            Ok(()) => {}
+            Err(Unproven::Contradiction(problem)) => return self.mismatch(order, problem).await,
+            Err(Unproven::Trouble(error)) => return Err(error),
+        }
         sender.send_modify(|progress| progress.inspecting = began.elapsed());
         let began = Instant::now();
         let pin = Arc::new(self.stock.pin(hashed.sha256).await);

@@ -125,6 +125,7 @@ impl Gateway {
             Ask::Shard { part, digest } => self.shard(call, &part, digest).await,
             Ask::LeftOut { parts, form } => self.left_out(call, &parts, &form).await,
             Ask::Forward(path) => self.forward(call, &path).await,
+            Ask::Relay(relay) => self.relay(call, &relay).await,
         }
     }
 

@@ -278,15 +278,24 @@ impl Gateway {
         place: (usize, usize),
         artifact: &Artifact,
     ) -> Result<Transfer, Failure> {
-        let bodies = phases.time(Phase::Store, self.bodies(&view.known.held)).await?;
         let version = view.known.index.releases[place.0].version.clone();
-        let documents = crate::known::documents(&view.known.held, &bodies);
+        let told = view.known.told.get(&version);
+        let held: Vec<_> = view.known.held.iter().chain(told.into_iter().flatten()).cloned().collect();
+        let bodies = phases.time(Phase::Store, self.bodies(&held)).await?;
+        let documents = crate::known::documents(&held, &bodies);
         let ecosystem = view.known.facts.ecosystem;
         let said = ecosystem.registry.said(&documents, &view.known.index, &version);
         let package = view.known.facts.package.clone();
         let member = Arc::clone(view.known.member()?);
         let purl = Purl::new(ecosystem, &package, Some(&version)).to_string();
-        let order = Order { member: Arc::clone(&member), package, version, artifact: artifact.clone(), said };
+        let order = Order {
+            member: Arc::clone(&member),
+            package,
+            version,
+            artifact: artifact.clone(),
+            said,
+            documents: bodies,
+        };
         let transfer = self.transfers.join(order)?;
         self.remember_attestations(member, purl, artifact, &transfer);
         Ok(transfer)

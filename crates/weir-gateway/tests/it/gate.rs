@@ -154,7 +154,8 @@ impl Plan {
             config.limits.down_for = Duration::from_millis(1);
             (self.adjust)(id, &mut config);
             let ecosystem = ECOSYSTEMS.by_id(id).unwrap();
-            members.push(Member::new(ecosystem, id, Arc::new(Upstream::new(&config).unwrap())));
+            let member = Member::new(ecosystem, id, Arc::new(Upstream::new(&config).unwrap()));
+            members.push(if id == "toy" { member.checked_by("toy") } else { member });
         }
         let database = directory.path().join("weir.sqlite");
         let store = match self.read_only {

@@ -18,6 +18,7 @@ mod releases;
 mod settling;
 mod stages;
 mod streaming;
+mod sums;
 mod takeover;
 mod toy;
 mod upstream;

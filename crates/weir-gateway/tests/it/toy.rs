@@ -3,11 +3,11 @@
 use weir_core::digest::{Checksum, StatedDigests};
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
-    Artifact, Ask, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument, Page, Part,
-    Problem, Registry, Release, ReleaseDocument, Releases, Rendered, Reply, Request, Resolved, RouteError, Shown,
-    Wanted, Which,
+    Artifact, Ask, Contradiction, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument,
+    Page, Part, Problem, Proof, Registry, Relay, Release, ReleaseDocument, Releases, Rendered, Reply, Request,
+    Resolved, RouteError, Shown, Sum, Sums, Wanted, Which,
 };
-use weir_core::{Ecosystem, PackageName, Timestamp};
+use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 
 pub static ECOSYSTEM: Ecosystem = Ecosystem {
     id: "toy",
@@ -40,10 +40,16 @@ fn text<'a>(document: &Document<'a>) -> &'a str {
 }
 
 impl Registry for Toy {
-    /// `{name}/tree/{version}/{file}` with `.md5` and `.asc` beside it, `{name}/list`, `{name}/all` (which asks for every release), `{name}/newest`, `{name}/about/{version}`, `{name}/{version}.crate`.
+    /// `sums/{name}/{version}`, `{name}/tree/{version}/{file}` with `.md5` and `.asc` beside it, `{name}/list`, `{name}/all` (which asks for every release), `{name}/newest`, `{name}/about/{version}`, `{name}/{version}.crate`.
     fn route(&self, request: &Request<'_>) -> Result<Ask, RouteError> {
         let form = |kind, detail: Option<&str>| Form { kind, detail: detail.map(str::to_owned) };
         match request.path.split('/').collect::<Vec<_>>().as_slice() {
+            ["sums", name, _] => Ok(Ask::Relay(Relay {
+                wanted: wanted(request.path.to_owned()),
+                lasting: true,
+                content_type: "text/plain",
+                about: Some(package(name)),
+            })),
             [name, "list"] => Ok(Ask::Index { package: package(name), form: form("list", None) }),
             [name, "all"] => Ok(Ask::Index { package: package(name), form: form("all", None) }),
             [name, "newest"] => Ok(Ask::Index { package: package(name), form: form("newest", None) }),
@@ -135,6 +141,51 @@ impl Registry for Toy {
 
     fn checksum_headers(&self) -> &'static [(&'static str, Checksum)] {
         &[("x-checksum-sha1", Checksum::Sha1)]
+    }
+
+    fn sums(&self) -> Option<&dyn Sums> {
+        Some(self)
+    }
+}
+
+/// A database that has on record what packages called `summed…` tell of themselves. Its state is a number that grows.
+impl Sums for Toy {
+    fn key(&self) -> &'static str {
+        "toy"
+    }
+
+    fn check_key(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn sums(&self, expected: &Expected<'_>, _: &[(String, Digest)], documents: &[Document<'_>]) -> Vec<Sum> {
+        let own = documents.get(1).filter(|_| expected.package.as_str().starts_with("summed"));
+        own.map(|about| Sum { of: String::from("about"), sum: text(about).to_owned() }).into_iter().collect()
+    }
+
+    fn prove(
+        &self,
+        _: &str,
+        expected: &Expected<'_>,
+        head: Option<&str>,
+        documents: &[(&str, &[u8])],
+    ) -> Result<Proof, Contradiction> {
+        let before: u32 = head.map_or(0, |head| head.parse().unwrap());
+        if !expected.package.as_str().starts_with("summed") {
+            return Ok(Proof::Given { sums: Vec::new(), head: before.to_string() });
+        }
+        let [(_, record)] = documents else {
+            return Ok(Proof::Wants(vec![wanted(format!("sums/{}/{}", expected.package, expected.version))]));
+        };
+        let (state, sum) = std::str::from_utf8(record).unwrap().split_once(' ').unwrap();
+        let state: u32 = state.parse().unwrap();
+        match state < before {
+            true => Err(Contradiction(String::from("the log has shrunk"))),
+            false => Ok(Proof::Given {
+                sums: vec![Sum { of: String::from("about"), sum: sum.to_owned() }],
+                head: state.to_string(),
+            }),
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct UpstreamSection {
     pub password: Option<String>,
     pub token: Option<String>,
     pub ca_bundle: Option<PathBuf>,
+    /// Key of the checksum database that it hands on; `off`: what comes from it is not checked. Only where there is one.
+    pub checksum_key: Option<String>,
     /// Names that come from it alone.
     pub packages: Vec<String>,
     /// Further upstreams, asked before it and in this order.
@@ -57,6 +59,7 @@ pub struct Configured {
     ecosystem: &'static Ecosystem,
     packages: Vec<Glob>,
     is_searched: bool,
+    checksum_key: Option<String>,
 }
 
 impl Configured {
@@ -64,6 +67,10 @@ impl Configured {
     pub fn member(&self) -> anyhow::Result<Member> {
         let upstream = Upstream::new(&self.settings).with_context(|| format!("{} cannot be used", self.key))?;
         let member = Member::new(self.ecosystem, &self.name, Arc::new(upstream)).with_packages(self.packages.clone());
+        let member = match &self.checksum_key {
+            Some(key) => member.checked_by(key),
+            None => member,
+        };
         Ok(if self.is_searched { member } else { member.only_bound() })
     }
 }
@@ -134,6 +141,8 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
             },
             ecosystem,
             is_searched: member.packages.is_empty(),
+            // What a team's own upstream has, no public log has on record.
+            checksum_key: None,
             key,
         });
     }
@@ -158,6 +167,7 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
         },
         ecosystem,
         is_searched: true,
+        checksum_key: checksum_key(&key, section.checksum_key.as_deref(), ecosystem)?,
         key,
     });
     Ok(all)
@@ -177,4 +187,17 @@ fn patterns(key: &str, packages: &[String], ecosystem: &Ecosystem) -> anyhow::Re
         })
     };
     packages.iter().map(glob).collect()
+}
+
+/// The key of the checksum database that an ecosystem's last upstream hands on; `None` where there is none, or it is off.
+fn checksum_key(key: &str, set: Option<&str>, ecosystem: &Ecosystem) -> anyhow::Result<Option<String>> {
+    match (ecosystem.registry.sums(), set) {
+        (None, None) | (Some(_), Some("off")) => Ok(None),
+        (None, Some(_)) => bail!("{key} checksum-key: {} has no checksum database", ecosystem.title),
+        (Some(sums), None) => Ok(Some(sums.key().to_owned())),
+        (Some(sums), Some(set)) => match sums.check_key(set) {
+            Ok(()) => Ok(Some(set.to_owned())),
+            Err(problem) => bail!("{key} checksum-key: {problem}, or `off`"),
+        },
+    }
 }
