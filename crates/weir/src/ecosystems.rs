@@ -10,4 +10,5 @@ pub const ALL: Ecosystems = Ecosystems(&[
     &weir_conda::ECOSYSTEM,
     &weir_cran::ECOSYSTEM,
     &weir_maven::ECOSYSTEM,
+    &weir_go::ECOSYSTEM,
 ]);

@@ -6,16 +6,18 @@ mod modfile;
 mod name;
 mod protocol;
 mod releases;
+mod sums;
 mod version;
 
 pub use modfile::Modfile;
 pub use name::{escape, split_major, unescape};
+pub use sums::SUM_GOLANG_ORG;
 pub use version::Version;
 
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
-    Releases, Rendered, Reply, Request, RouteError, Shown, Wanted,
+    Releases, Rendered, Reply, Request, RouteError, Shown, Sums, Wanted,
 };
 use weir_core::{Ecosystem, PackageName};
 
@@ -85,5 +87,9 @@ impl Registry for ModuleProxy {
 
     fn releases(&self) -> Option<&dyn Releases> {
         Some(&releases::ReleaseFiles)
+    }
+
+    fn sums(&self) -> Option<&dyn Sums> {
+        Some(&sums::Database)
     }
 }

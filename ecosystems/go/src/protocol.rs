@@ -6,8 +6,9 @@
 use percent_encoding::percent_decode_str;
 use weir_core::PackageName;
 use weir_core::ecosystem::Names as _;
-use weir_core::registry::{Ask, Form, Method, Part, Problem, Reply, Request, RouteError, Which};
+use weir_core::registry::{Ask, Form, Method, Part, Problem, Relay, Reply, Request, RouteError, Which};
 
+use crate::index::wanted;
 use crate::name::{Paths, unescape};
 use crate::version::Version;
 
@@ -19,6 +20,9 @@ pub const INFO: &str = "info";
 pub const MOD: &str = "mod";
 /// What is known of the latest version.
 pub const LATEST: &str = "latest";
+
+/// The media type of text.
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Lines of an error that the go command shows.
 const SHOWN_LINES: usize = 8;
@@ -34,6 +38,9 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
     }
     let absent = || RouteError::NotFound(String::from("a module proxy has no such path"));
     let path = percent_decode_str(request.path).decode_utf8().map_err(|_| absent())?;
+    if let Some(path) = path.strip_prefix("sumdb/") {
+        return database(path).map(Ask::Relay).ok_or_else(absent);
+    }
     if let Some(path) = path.strip_suffix("/@latest") {
         return Ok(Ask::Index { package: package(path)?, form: Form::whole(LATEST) });
     }
@@ -57,6 +64,45 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
         }
         _ => Err(absent()),
     }
+}
+
+/// A file of a checksum database, which the go command verifies by itself.
+fn database(path: &str) -> Option<Relay> {
+    let (name, file) = path.split_once('/')?;
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    if name.is_empty() || name.len() > MAX_QUERY || name.starts_with('.') || !name.bytes().all(fine) {
+        return None;
+    }
+    let relay =
+        |lasting, content_type, about| Relay { wanted: wanted(format!("sumdb/{path}")), lasting, content_type, about };
+    match file.split_once('/') {
+        None if matches!(file, "supported" | "latest") => Some(relay(false, TEXT, None)),
+        Some(("lookup", module)) => {
+            let (path, version) = module.split_once('@')?;
+            let (package, version) = (package(path).ok()?, unescape(version)?);
+            is_release(&package, &version).then(|| relay(true, TEXT, Some(package)))
+        }
+        Some(("tile", tile)) if is_tile(tile) => Some(relay(true, "application/octet-stream", None)),
+        _ => None,
+    }
+}
+
+/// True for `{height}/{level or data}/x001/x234/067` and `….p/{width}`.
+fn is_tile(tile: &str) -> bool {
+    let number =
+        |text: &str, digits| (1..=digits).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (tile, part) = tile.split_once(".p/").map_or((tile, None), |(tile, part)| (tile, Some(part)));
+    let mut parts = tile.split('/');
+    let (height, level) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let groups: Vec<&str> = parts.collect();
+    let Some((last, groups)) = groups.split_last() else { return false };
+    let is_group = |text: &str| text.len() == 3 && number(text, 3);
+    number(height, 2)
+        && (level == "data" || number(level, 2))
+        && groups.len() <= 6
+        && groups.iter().all(|group| group.strip_prefix('x').is_some_and(is_group))
+        && is_group(last)
+        && part.is_none_or(|part| number(part, 3))
 }
 
 fn package(escaped: &str) -> Result<PackageName, RouteError> {

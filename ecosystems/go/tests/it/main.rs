@@ -6,3 +6,4 @@ mod conformance;
 mod pages;
 mod protocol;
 mod releases;
+mod sums;
