@@ -79,7 +79,7 @@ impl Access {
             // Behind a proxy everybody comes from loopback, so a forwarded request is never anonymous.
             return match origin.forwarded {
                 false if self.anonymous && is_local => {
-                    let principal = Principal { name: String::from("anonymous"), stage: None };
+                    let principal = Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() };
                     Ok(Caller { principal, admin: false })
                 }
                 true if self.anonymous => Err(Denied::Forwarded),
@@ -92,7 +92,8 @@ impl Access {
         if !token.matches(&row.hash) || row.revoked.is_some() || row.expires.is_some_and(|expires| expires <= now) {
             return Err(Denied::Invalid);
         }
-        Ok(Caller { admin: row.scope == Scope::Admin, principal: Principal { name: row.name, stage: row.stage } })
+        let principal = Principal { name: row.name, stage: row.stage, publish: row.publish.into() };
+        Ok(Caller { admin: row.scope == Scope::Admin, principal })
     }
 
     async fn row(&self, id: &str) -> Result<Option<TokenRow>, StoreError> {

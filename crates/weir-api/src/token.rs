@@ -32,12 +32,13 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// Makes a token and stores its hash.
+    /// Makes a token and stores its hash. `publish` are patterns of the packages that it may publish.
     pub async fn create(
         store: &Store,
         name: &str,
         scope: Scope,
         stage: Option<&str>,
+        publish: &[String],
         created: Timestamp,
         expires: Option<Timestamp>,
     ) -> Result<Self, TokenError> {
@@ -50,6 +51,7 @@ impl Token {
             name: name.to_owned(),
             scope,
             stage: stage.map(str::to_owned),
+            publish: publish.to_vec(),
             created,
             expires,
         };

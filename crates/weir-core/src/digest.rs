@@ -245,6 +245,16 @@ impl Hasher {
         }
     }
 
+    /// A hasher that computes all of them.
+    pub fn all() -> Self {
+        Self {
+            sha256: sha2::Sha256::new(),
+            sha512: Some(sha2::Sha512::new()),
+            sha1: Some(sha1::Sha1::new()),
+            length: 0,
+        }
+    }
+
     /// Takes more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
@@ -273,6 +283,11 @@ impl Hasher {
 }
 
 impl Hashed {
+    /// What was computed, as an index would state it.
+    pub fn stated(&self) -> StatedDigests {
+        StatedDigests { sha256: Some(self.sha256), sha512: self.sha512.clone(), sha1: self.sha1.clone() }
+    }
+
     /// `Err` with a sentence if the bytes are not those that the index states. Stating nothing passes.
     pub fn check(&self, stated: &StatedDigests) -> Result<(), String> {
         if let Some(sha256) = &stated.sha256

@@ -17,6 +17,8 @@ pub struct PackageFacts {
     pub ecosystem: &'static Ecosystem,
     /// Its name.
     pub package: PackageName,
+    /// Published to this Weir rather than to an upstream.
+    pub hosted: bool,
     /// Its releases, in the order of the upstream document.
     pub releases: Vec<ReleaseFacts>,
     /// What upstream says of the project as a whole (PEP 792), if anything.

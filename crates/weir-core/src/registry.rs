@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::digest::{Checksum, StatedDigests};
 use crate::ecosystem::PackageName;
 use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
+use crate::hosting::{Hosting, Write};
 use crate::{Digest, Timestamp};
 
 mod files;
@@ -133,6 +134,11 @@ pub trait Registry: Send + Sync {
         Err(RouteError::NotFound(String::from("this registry has no audit")))
     }
 
+    /// How it takes in packages of one's own; `None` if it does not.
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        None
+    }
+
     /// Answers an [`Ask::Audit`].
     fn audit_answer(&self, findings: &[AuditFinding<'_>]) -> Reply {
         let _ = findings;
@@ -228,6 +234,10 @@ pub enum Ask {
     Whoami,
     /// Which advisories concern what the body lists.
     Audit,
+    /// A change of a hosted package; the body tells which.
+    Write(Write),
+    /// Who may publish a package.
+    Owners(PackageName),
     /// Something that is handed on to upstream as it is and decides nothing: a search. The path with query, relative to
     /// the upstream base.
     Forward(String),

@@ -119,6 +119,8 @@ pub struct Principal {
     pub name: String,
     /// The stage that a token is bound to, if it is: nothing is served that this stage refuses, whatever the address.
     pub stage: Option<String>,
+    /// Patterns of the packages that a token may publish.
+    pub publish: Arc<[String]>,
 }
 
 /// Why a request is not served. Turned into the client's dialect in one place.

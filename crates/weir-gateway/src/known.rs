@@ -264,6 +264,7 @@ pub fn facts(
         package: package.clone(),
         releases,
         status: index.status.clone(),
+        hosted: false,
         advisories: feed,
         lookalike: None,
         own: false,

@@ -130,6 +130,7 @@ fn package(affected: usize) -> PackageFacts {
         package: ecosystem.names.parse("subject").unwrap(),
         releases,
         status: None,
+        hosted: false,
         advisories: FeedState { as_of: Timestamp::parse("2026-10-01"), ..FeedState::default() },
         lookalike: None,
         own: false,

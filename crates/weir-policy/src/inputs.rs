@@ -241,6 +241,9 @@ impl Writer {
         self.raw(",\"first_seen\":");
         // First seen counts only where upstream tells no date.
         self.moment(if release.published.is_none() { Some(release.first_seen) } else { None });
+        if known.facts.hosted {
+            self.raw(",\"hosted\":true");
+        }
         self.raw(",\"install\":");
         match &release.origin.install {
             Install::Unknown => self.raw("null"),

@@ -19,11 +19,15 @@ impl Store {
         Ok(session.one(sql::cached::TOTALS, values![limit]).await?.unwrap_or_default())
     }
 
-    /// True if the bytes of an artifact are held: neither evicted nor about to be.
+    /// True if the bytes of an artifact are held: neither evicted nor about to be. What is hosted always is.
     pub async fn is_held(&self, sha256: &Digest) -> Result<bool, StoreError> {
         let mut session = self.db.read("is_held").await?;
         let held: Vec<Digest> = session.all_bulk(&sql::cached::HELD, &[], values![sha256]).await?;
-        Ok(!held.is_empty())
+        if !held.is_empty() {
+            return Ok(true);
+        }
+        let hosted: Vec<Digest> = session.all_bulk(&sql::hosted::BYTES, &[], values![sha256]).await?;
+        Ok(!hosted.is_empty())
     }
 
     /// The blobs that were used longest ago, after the one given, at most [`limits::PAGE`].

@@ -15,6 +15,7 @@
 //! | `facts.rs` | what is known, since when, from whom |
 //! | `decisions.rs`, `requests.rs`, `events.rs` | the record |
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
+//! | `hosted.rs` | packages that Weir hosts itself |
 //! | `tokens.rs` | who may |
 //! | `snapshot.rs` | a copy of it all |
 //! | `ship.rs` | what one Weir tells another |
@@ -35,6 +36,7 @@ mod error;
 mod events;
 mod facts;
 mod group;
+pub mod hosted;
 pub mod limits;
 mod open;
 mod pack;

@@ -54,6 +54,12 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0003_cached_blob.sql"),
         include_str!("../migrations/postgres/0003_cached_blob.sql"),
     ),
+    (
+        4,
+        "hosted",
+        include_str!("../migrations/sqlite/0004_hosted.sql"),
+        include_str!("../migrations/postgres/0004_hosted.sql"),
+    ),
 ];
 
 /// Where the database is.

@@ -413,6 +413,8 @@ pub struct NewToken {
     pub scope: Scope,
     /// The stage that it is bound to, if it is.
     pub stage: Option<String>,
+    /// Patterns of the packages that it may publish.
+    pub publish: Vec<String>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -432,6 +434,8 @@ pub struct TokenRow {
     pub scope: Scope,
     /// The stage that it is bound to, if it is.
     pub stage: Option<String>,
+    /// Patterns of the packages that it may publish.
+    pub publish: Vec<String>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -452,8 +456,8 @@ macro_rules! debug_without_hash {
 }
 
 debug_without_hash! {
-    NewToken { id, name, scope, stage, created, expires }
-    TokenRow { id, name, scope, stage, created, expires, revoked }
+    NewToken { id, name, scope, stage, publish, created, expires }
+    TokenRow { id, name, scope, stage, publish, created, expires, revoked }
 }
 
 /// What is kept in revisions.

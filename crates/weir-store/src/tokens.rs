@@ -15,7 +15,9 @@ impl Store {
         limits::at_most(OPERATION, "id", limits::WORD, &new.id)?;
         limits::at_most(OPERATION, "name", limits::NAME, &new.name)?;
         limits::at_most(OPERATION, "stage", limits::WORD, new.stage.as_deref().unwrap_or_default())?;
-        let row = values![&new.id, &new.hash, &new.name, scope_word(new.scope), &new.stage, new.created, new.expires];
+        let publish = (!new.publish.is_empty()).then(|| serde_json::json!(new.publish).to_string());
+        limits::at_most(OPERATION, "publish", limits::TEXT, publish.as_deref().unwrap_or_default())?;
+        let row = values![&new.id, &new.hash, &new.name, scope_word(new.scope), &new.stage, &publish, new.created, new.expires];
         let mut session = self.db.write(OPERATION, None, true).await?;
         session.run(sql::tokens::ADD, row).await?;
         session.commit().await
@@ -68,6 +70,10 @@ impl FromColumns for TokenRow {
                 other => return Err(columns.wrong(format!("`{other}` is no scope"))),
             },
             stage: columns.optional_text()?,
+            publish: match columns.optional_text()? {
+                None => Vec::new(),
+                Some(list) => serde_json::from_str(&list).map_err(|error| columns.wrong(error.to_string()))?,
+            },
             created: columns.time()?,
             expires: columns.optional_time()?,
             revoked: columns.optional_time()?,

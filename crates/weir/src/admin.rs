@@ -67,7 +67,7 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
                 }
             }
             let expires = Some(now.plus_days(*days));
-            let token = Token::create(&parts.store, name, scope, stage.as_deref(), now, expires).await?;
+            let token = Token::create(&parts.store, name, scope, stage.as_deref(), &[], now, expires).await?;
             output::line(token.reveal());
         }
         TokenCommand::List => {

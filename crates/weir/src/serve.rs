@@ -121,7 +121,7 @@ async fn greet(
     output::line(format!("policy      {}{made}", opened.data.policy(place).display()));
     output::line(format!("advisories  {}", crate::feeds::summary(feeds, now).await?));
     if !opened.store.any_tokens().await? {
-        let token = Token::create(&opened.store, "administrator", Scope::Admin, None, now, None).await?;
+        let token = Token::create(&opened.store, "administrator", Scope::Admin, None, &[], now, None).await?;
         output::line(format!("admin token {}  (shown this once)", token.reveal()));
     }
     let policy = gateway.policy();

@@ -119,7 +119,7 @@ impl TestApp {
     pub async fn token(&self, name: &str, stage: Option<&str>, days: i64) -> String {
         let now = self.clock.now();
         let expires = Some(now.plus_days(days));
-        let token = Token::create(&self.store, name, Scope::Read, stage, now, expires).await.unwrap();
+        let token = Token::create(&self.store, name, Scope::Read, stage, &[], now, expires).await.unwrap();
         format!("Bearer {}", token.reveal())
     }
 

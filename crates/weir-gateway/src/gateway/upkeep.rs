@@ -134,6 +134,7 @@ fn covering(policy: &Policy, ecosystem: &'static Ecosystem, package: PackageName
         package,
         releases: Vec::new(),
         status: None,
+        hosted: false,
         advisories: FeedState::default(),
         lookalike: None,
         own: false,

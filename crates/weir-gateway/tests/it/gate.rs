@@ -177,7 +177,7 @@ impl Plan {
             advisories: Arc::new(index(&self.records, &clock)),
             settings: Settings { public_url: format!("http://{address}"), ..self.settings.clone() },
         });
-        let principal = Arc::new(Mutex::new(Principal { name: String::from("anonymous"), stage: None }));
+        let principal = Arc::new(Mutex::new(Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() }));
         tokio::spawn(serve(listener, Arc::clone(&gateway), Arc::clone(&principal)));
         TestGate { pypi, npm, cargo, gateway, store, blobs, clock, address, directory, principal, plan: self }
     }
@@ -252,7 +252,11 @@ impl TestGate {
 
     /// From now on requests are this one's.
     pub fn principal(&self, name: &str, stage: Option<&str>) {
-        *self.principal.lock().unwrap() = Principal { name: name.to_owned(), stage: stage.map(str::to_owned) };
+        *self.principal.lock().unwrap() = Principal {
+            name: name.to_owned(),
+            stage: stage.map(str::to_owned),
+            publish: Arc::default(),
+        };
     }
 
     /// The path of an address on a page.

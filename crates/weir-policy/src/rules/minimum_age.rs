@@ -35,6 +35,12 @@ const KEYS: &[Key] = &[
         default: "`true`",
         explanation: "Whether the release that fixes what we are exposed to need not wait.",
     },
+    Key {
+        name: "hosted",
+        values: "boolean",
+        default: "`false`",
+        explanation: "Whether what is published to this Weir itself waits as well.",
+    },
 ];
 
 impl Rule for MinimumAge {
@@ -53,6 +59,7 @@ impl Rule for MinimumAge {
          that moment, it is not believed: first sight counts (`back-dated`). A package that Weir sees for the first time, \
          or did not look at since, is not doubted.\n\
          - If a date changes later, the stricter of the two counts, but none beyond first sight (`date-changed`).\n\
+         - What is published to this Weir itself does not wait, unless `hosted` says so.\n\
          - A date that is still to come holds until it has come and the age has passed, at most 30 days and the age beyond \
          first sight (`date-ahead`).\n\n\
          With `except-fixes`, a fix does not wait. Let A be the newest release that is old enough and that all other rules \
@@ -69,20 +76,21 @@ impl Rule for MinimumAge {
         KEYS
     }
     fn read(&self, raw: &Raw, reader: &mut Reader<'_>) -> Option<Arc<dyn Check>> {
-        let (days, except_fixes) = match &raw.value {
+        let (days, except_fixes, hosted) = match &raw.value {
             Value::Table(table) => {
                 reader.only(table, &names(KEYS), "`minimum-age`");
                 let except_fixes = table.get("except-fixes").and_then(|raw| reader.boolean(raw)).unwrap_or(true);
+                let hosted = table.get("hosted").and_then(|raw| reader.boolean(raw)).unwrap_or(false);
                 let Some(days) = table.get("days") else {
                     let help = String::from("write minimum-age = { days = 3 }");
                     reader.mistake(&raw.span, "`minimum-age` has no `days`", Some(help));
                     return None;
                 };
-                (reader.days(days, 0, MAX_DAYS)?, except_fixes)
+                (reader.days(days, 0, MAX_DAYS)?, except_fixes, hosted)
             }
-            _ => (reader.days(raw, 0, MAX_DAYS)?, true),
+            _ => (reader.days(raw, 0, MAX_DAYS)?, true, false),
         };
-        (days > 0).then(|| Arc::new(Set { days, except_fixes }) as Arc<dyn Check>)
+        (days > 0).then(|| Arc::new(Set { days, except_fixes, hosted }) as Arc<dyn Check>)
     }
 }
 
@@ -90,6 +98,7 @@ impl Rule for MinimumAge {
 struct Set {
     days: i64,
     except_fixes: bool,
+    hosted: bool,
 }
 
 impl Check for Set {
@@ -99,6 +108,10 @@ impl Check for Set {
 
     fn last(&self, context: Context<'_>, draft: &mut Draft) {
         let facts = context.facts;
+        if facts.hosted && !self.hosted {
+            // Who wrote it is known, and so is who published it: nobody waits for strangers to look at it.
+            return;
+        }
         let mut young = false;
         for (index, release) in facts.releases.iter().enumerate() {
             let mut latest = None;

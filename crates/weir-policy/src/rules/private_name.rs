@@ -30,7 +30,8 @@ impl Rule for PrivateName {
          the answer could be a stranger's package (dependency confusion). It therefore holds in observe mode too. `*` stands \
          for any run of characters; names are compared as the ecosystem compares them, so `Acme_*` is `acme-*` on PyPI. A \
          pattern counts in every ecosystem that has such names, or in one: `pypi:acme-*`. A private name that is bound to an \
-         upstream of your own (`packages` in `weir.toml`) is asked there, and nowhere else."
+         upstream of your own (`packages` in `weir.toml`) is asked there, and nowhere else; a package that is published to \
+         this Weir is served under its private name."
     }
     fn example(&self) -> &'static str {
         "private-name = [\"acme-*\", \"@acme/*\", \"pypi:internal-*\"]"
@@ -104,7 +105,7 @@ impl Check for Set {
         Some(Reason::new(CODE, Outcome::Block, message, &line, facts).always())
     }
     fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
-        if context.facts.own {
+        if context.facts.own || context.facts.hosted {
             return None;
         }
         let reason = self.name(context.facts.ecosystem, &context.facts.package)?;

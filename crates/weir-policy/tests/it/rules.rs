@@ -286,6 +286,15 @@ fn a_curated_stage_refuses_what_is_not_listed() {
 }
 
 #[test]
+fn what_is_hosted_here_has_a_private_name_and_does_not_wait() {
+    let rules = "private-name = [\"acme-*\"]\nminimum-age = 3";
+    let facts = |hosted: &str| format!("pypi acme-core\n{hosted}\n1.0 2026-10-01");
+    check(rules, &facts("hosted yes"), expect![["1.0 allow\n"]]);
+    let waits = "minimum-age = { days = 3, hosted = true }";
+    check(waits, &facts("hosted yes"), expect![["1.0 quarantine: minimum-age (held until 2026-10-04T00:00:00Z)\n"]]);
+}
+
+#[test]
 fn a_private_name_is_private_in_every_spelling() {
     let rules = r#"private-name = ["acme-*", "@acme/*", "cargo:inner"]"#;
     let (policy, blocked) = (policy(rules), "private-name");

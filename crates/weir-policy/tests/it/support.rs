@@ -25,7 +25,7 @@ pub fn at(text: &str) -> Timestamp {
 /// `by=ACCOUNT` (`by=ACCOUNT!` is a trusted publisher), `owners=A,B`, `attested=all` (`attested=FILE`), `served=STAGE`, and
 /// of all its files `seen=DATE` (first), `absent=DATE` (last), `first=DATE` (stated at first sight); `_` in words is a
 /// space. Further first lines:
-/// `feed DATE|never`, `status WORD`, `like NAME`.
+/// `feed DATE|never`, `status WORD`, `like NAME`, `hosted yes`.
 pub fn facts(text: &str) -> PackageFacts {
     let mut lines = text.trim().lines().map(str::trim);
     let (ecosystem, name) = lines.next().unwrap().split_once(' ').unwrap();
@@ -35,6 +35,7 @@ pub fn facts(text: &str) -> PackageFacts {
         package: ecosystem.names.parse(name).unwrap(),
         releases: Vec::new(),
         status: None,
+        hosted: false,
         advisories: FeedState { as_of: Some(at("2026-10-01")), ..FeedState::default() },
         lookalike: None,
         own: false,
@@ -45,6 +46,7 @@ pub fn facts(text: &str) -> PackageFacts {
         let (first, second) = (words.next().unwrap(), words.next().unwrap());
         match first.as_str() {
             "feed" => facts.advisories.as_of = Timestamp::parse(&second),
+            "hosted" => facts.hosted = second == "yes",
             "like" => facts.lookalike = Some(Lookalike { name: second.into(), rank: 7, slip: Slip::Edit }),
             "status" => facts.status = Some(ProjectStatus { status: second, reason: None }),
             _ => facts.releases.push(release(&facts, &first, &second, words, &mut known)),

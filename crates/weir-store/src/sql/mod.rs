@@ -13,6 +13,7 @@ pub(crate) mod decisions;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod facts;
+pub(crate) mod hosted;
 pub(crate) mod postgres_only;
 pub(crate) mod requests;
 pub(crate) mod revisions;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
         documents::ALL,
         events::ALL,
         facts::ALL,
+        hosted::ALL,
         requests::ALL,
         revisions::ALL,
         seen::ALL,
@@ -84,6 +86,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
         documents::ALL_BULK,
         events::ALL_BULK,
         facts::ALL_BULK,
+        hosted::ALL_BULK,
         requests::ALL_BULK,
         seen::ALL_BULK,
     ];

@@ -4,12 +4,13 @@ use super::statements;
 
 macro_rules! columns {
     () => {
-        "id, hash, name, scope, stage, created, expires, revoked"
+        "id, hash, name, scope, stage, publish, created, expires, revoked"
     };
 }
 
 statements! {
-    ADD = "insert into token (id, hash, name, scope, stage, created, expires) values ($1, $2, $3, $4, $5, $6, $7)";
+    ADD = "insert into token (id, hash, name, scope, stage, publish, created, expires)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)";
 
     GET = concat!("select ", columns!(), " from token where id = $1");
 

@@ -19,6 +19,7 @@ mod documents;
 mod facts;
 mod fixture;
 mod group;
+mod hosted;
 mod hostile;
 mod opening;
 mod record;
@@ -51,6 +52,15 @@ macro_rules! store_suite {
                 other_bytes_are_an_event_once,
                 artifacts_are_listed_by_file_name,
                 what_is_absent_stays_apart_from_what_is_empty,
+            }
+            hosted {
+                what_is_published_is_visible_at_once_with_its_event,
+                the_same_bytes_again_are_known_and_others_a_conflict,
+                a_file_that_once_came_from_upstream_keeps_its_bytes,
+                a_name_that_differs_in_spelling_only_is_taken,
+                a_release_is_yanked_and_restored,
+                tags_owners_and_deprecations_change,
+                hosted_bytes_are_never_evicted,
             }
             check {
                 pages_go_on_where_the_last_one_ended,

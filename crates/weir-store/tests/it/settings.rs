@@ -12,6 +12,7 @@ pub fn token(id: &str) -> NewToken {
         name: String::from("build server"),
         scope: Scope::Read,
         stage: Some(String::from("prod")),
+        publish: vec![String::from("pypi:acme-*")],
         created: at(10),
         expires: Some(at(1_000)),
     }
@@ -97,11 +98,13 @@ pub async fn a_token_is_kept_until_it_is_revoked(f: Fixture) {
     assert!(!f.store.any_tokens().await.unwrap());
     let new = token("one");
     f.store.create_token(&new).await.unwrap();
-    let admin = NewToken { scope: Scope::Admin, stage: None, expires: None, created: at(5), ..token("two") };
+    let admin = NewToken { scope: Scope::Admin, stage: None, publish: Vec::new(), expires: None, created: at(5), ..token("two") };
     f.store.create_token(&admin).await.unwrap();
     let found = f.store.token("one").await.unwrap().unwrap();
     assert_eq!((found.hash, &found.name, found.scope), (new.hash, &new.name, Scope::Read));
     assert_eq!((found.stage.as_deref(), found.expires, found.revoked), (Some("prod"), Some(at(1_000)), None));
+    assert_eq!(found.publish, ["pypi:acme-*"]);
+    assert_eq!(f.store.token("two").await.unwrap().unwrap().publish, [""; 0]);
     assert!(f.store.revoke_token("one", at(50)).await.unwrap());
     assert!(!f.store.revoke_token("one", at(60)).await.unwrap());
     assert!(!f.store.revoke_token("three", at(60)).await.unwrap());

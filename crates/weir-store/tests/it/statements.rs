@@ -6,6 +6,7 @@ use std::sync::{Mutex, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::span;
+use weir_store::hosted::HostedChange;
 use weir_store::sql::{self, Statement};
 use weir_store::{AdvisoryKind, Engine, IndexState, RevisionKind, Store};
 
@@ -15,6 +16,7 @@ use crate::artifacts::artifact;
 use crate::documents::document;
 use crate::facts::fact;
 use crate::fixture::{at, digest};
+use crate::hosted::hosted;
 use crate::record::{decision, index_state, request};
 use crate::seen::release;
 use crate::settings::{feed, token};
@@ -116,6 +118,19 @@ async fn tour(store: &Store) {
     store.count_requests().await.unwrap();
     store.events(0, 10).await.unwrap();
 
+    for (version, file) in [("1.0", "h"), ("1.1", "i")] {
+        store.publish(&hosted(version, file, file), at(1)).await.unwrap();
+    }
+    store.hosted("pypi", "example").await.unwrap().unwrap();
+    store.hosted_names(0, 10).await.unwrap();
+    assert!(store.is_held(&digest("h")).await.unwrap());
+    for change in [
+        HostedChange::Yank(String::from("1.0"), Some(String::new())),
+        HostedChange::Deprecate(vec![(String::from("1.0"), None)]),
+    ] {
+        store.change_hosted("pypi", "example", &change, "ci", at(1)).await.unwrap();
+    }
+
     store.create_token(&token("t")).await.unwrap();
     store.token("t").await.unwrap();
     store.tokens().await.unwrap();
@@ -145,7 +160,7 @@ async fn tour(store: &Store) {
     crate::ship::tour(store).await;
 
     store.named_documents(0, 10).await.unwrap();
-    assert_eq!(store.named_artifacts((0, ""), 10).await.unwrap().len(), 1);
+    assert_eq!(store.named_artifacts((0, ""), 10).await.unwrap().len(), 3);
     assert_eq!(store.decisions("", 10).await.unwrap().len(), 1);
     assert_eq!(store.count_decisions().await.unwrap(), 1);
     assert_eq!(store.verdicts(&["d", "none"]).await.unwrap().len(), 1);

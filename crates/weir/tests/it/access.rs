@@ -167,6 +167,7 @@ async fn a_token_ends_when_its_days_are_over() {
         name: String::from("ended"),
         scope: weir_store::Scope::Read,
         stage: None,
+        publish: Vec::new(),
         created: now.plus_days(-2),
         expires: Some(now.plus_days(-1)),
     };
