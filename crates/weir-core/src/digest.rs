@@ -251,6 +251,7 @@ impl Hasher {
             sha256: sha2::Sha256::new(),
             sha512: Some(sha2::Sha512::new()),
             sha1: Some(sha1::Sha1::new()),
+            md5: None,
             length: 0,
         }
     }
@@ -285,7 +286,7 @@ impl Hasher {
 impl Hashed {
     /// What was computed, as an index would state it.
     pub fn stated(&self) -> StatedDigests {
-        StatedDigests { sha256: Some(self.sha256), sha512: self.sha512.clone(), sha1: self.sha1.clone() }
+        StatedDigests { sha256: Some(self.sha256), sha512: self.sha512.clone(), sha1: self.sha1.clone(), md5: None }
     }
 
     /// `Err` with a sentence if the bytes are not those that the index states. Stating nothing passes.

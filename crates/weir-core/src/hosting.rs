@@ -32,6 +32,11 @@ pub trait Hosting: Send + Sync {
     /// An error in the dialect in which this registry's clients read errors of what they write.
     fn problem(&self, problem: &Problem) -> Reply;
 
+    /// HTTP status for a version or file that exists already.
+    fn conflict(&self) -> u16 {
+        409
+    }
+
     /// Who may publish a package, answered to [`Ask::Owners`](crate::registry::Ask::Owners).
     fn owners(&self, names: &[String]) -> Reply {
         Reply::text(200, names.iter().map(|name| format!("{name}\n")).collect())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 use weir_blob::Blobs;
+use weir_core::hosting::BASE;
 use weir_core::registry::{InvalidDocument, Wanted};
 use weir_core::{Clock, Digest, Timestamp};
 use weir_store::{NewDocument, Store};
@@ -70,6 +71,13 @@ pub struct Held {
     pub slice: Option<Arc<Slice>>,
     etag: Option<String>,
     last_modified: Option<String>,
+}
+
+impl Held {
+    /// True for a document about a hosted package.
+    pub fn is_hosted(&self) -> bool {
+        self.url.starts_with(BASE)
+    }
 }
 
 /// Why there is no document.
@@ -428,6 +436,20 @@ impl Documents {
             }
         }
         Ok(deleted)
+    }
+
+    /// Keeps a document about a hosted package, as if it had come from an upstream.
+    pub async fn host(
+        &self,
+        member: &Arc<Member>,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Arc<Held>, DocumentError> {
+        let url = if path.starts_with(BASE) { path.to_owned() } else { format!("{}{path}", member.upstream.base()) };
+        let content_type = content_type.to_owned();
+        let document = Arrived { url, content_type, etag: None, last_modified: None, body };
+        self.store_document(member, path, document, self.clock.now()).await
     }
 
     async fn store_document(&self, member: &Arc<Member>, path: &str, document: Arrived, now: Timestamp) -> Answer {

@@ -19,8 +19,9 @@ use weir_upstream::Flights;
 use crate::account::{Account, Books};
 use crate::cache::Lru;
 use crate::catalogues::Catalogues;
-use crate::documents::{DocumentError, Documents, Lifetimes};
+use crate::documents::{DocumentError, Documents, Held, Lifetimes};
 use crate::homes::Homes;
+use crate::hosted::HostedNames;
 use crate::hot::Hot;
 use crate::judged::Stages;
 use crate::known::{Known, Stamp};
@@ -43,7 +44,9 @@ mod files;
 mod follow;
 mod licenses;
 mod lookalike;
+mod own;
 mod page;
+mod publish;
 mod relay;
 mod releases;
 mod settle;
@@ -76,6 +79,29 @@ pub struct Settings {
     pub lines: Option<crate::line::Format>,
     /// Bytes of artifacts that may be kept; `None`: any number.
     pub cache_limit: Option<u64>,
+    /// What holds for packages of one's own.
+    pub hosted: HostedSettings,
+}
+
+/// What can be set for packages that are hosted here.
+#[derive(Clone, Debug)]
+pub struct HostedSettings {
+    /// Patterns of names that are one's own, `npm:@acme/*`: no upstream is asked whether it has them before they are
+    /// published for the first time.
+    pub names: Vec<String>,
+    /// Codes of preflight findings for which nothing is published; others are warnings.
+    pub refuse: Vec<String>,
+    /// Most bytes of an upload.
+    pub max_upload: u64,
+}
+
+/// Default for [`HostedSettings::max_upload`].
+pub const MAX_UPLOAD: u64 = 1024 * 1024 * 1024;
+
+impl Default for HostedSettings {
+    fn default() -> Self {
+        Self { names: Vec::new(), refuse: Vec::new(), max_upload: MAX_UPLOAD }
+    }
 }
 
 impl Default for Settings {
@@ -88,6 +114,7 @@ impl Default for Settings {
             memory: 96 * 1024 * 1024,
             lines: None,
             cache_limit: None,
+            hosted: HostedSettings::default(),
         }
     }
 }
@@ -144,6 +171,14 @@ pub enum Failure {
     /// A token is bound to another stage.
     #[error("{0}")]
     Forbidden(String),
+    /// A change of a hosted package that is not made.
+    #[error("{message}")]
+    NotWritten {
+        /// HTTP status, 4xx.
+        status: u16,
+        /// What is wrong, and the way out.
+        message: String,
+    },
     /// Upstream's document.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -186,6 +221,9 @@ const RECORDED_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of memory for the ids of decisions that pages name.
 const NAMED_BYTES: usize = 8 * 1024 * 1024;
 
+/// Bytes of memory for what hosted packages' documents are named by.
+const OWN_BYTES: usize = 4 * 1024 * 1024;
+
 /// The gate.
 pub struct Gateway {
     ecosystems: Ecosystems,
@@ -197,6 +235,9 @@ pub struct Gateway {
     advisories: ArcSwap<Advisories>,
     well_known: ArcSwap<Lists>,
     homes: Arc<Homes>,
+    hosted: HostedNames,
+    uploads: tokio::sync::Semaphore,
+    own: Lru<PackageKey, (i64, Vec<Arc<Held>>)>,
     documents: Arc<Documents>,
     catalogues: Arc<Catalogues>,
     /// Pages of whole catalogues. Their weight is bytes on disk.
@@ -298,6 +339,9 @@ impl Gateway {
             advisories: ArcSwap::new(parts.advisories),
             well_known: ArcSwap::default(),
             homes,
+            hosted: HostedNames::default(),
+            uploads: tokio::sync::Semaphore::new(publish::AT_ONCE),
+            own: Lru::new(OWN_BYTES),
             documents,
             catalogues: Arc::new(catalogues),
             wholes: Lru::new(catalogue::PAGES_BYTES),

@@ -7,6 +7,7 @@
 //! | [`homes`] | which of them does a package come from? |
 //! | [`documents`] | what does upstream say now, and what if it does not answer? |
 //! | [`catalogues`] | what if one document of upstream lists many packages? |
+//! | [`hosted`] | which packages are hosted here? |
 //! | [`known`] | what is known about a package, whatever the stage? |
 //! | [`departed`] | what does upstream no longer list, and why would it be refused? |
 //! | [`judged`] | what does a stage make of it, and what if a token is bound to another? |
@@ -18,6 +19,7 @@
 //! | [`stock`] | how many bytes of artifacts are kept, and which go when there are too many? |
 //! | [`hot`] | which small artifacts are kept in memory? |
 //! | [`admission`] | may these bytes leave? |
+//! | [`rights`] | which packages may be published? |
 //! | [`respond`] | how do pages and bytes go out: codings, ranges, conditions? |
 //! | [`refusal`] | what does a person read when something is refused? |
 //! | [`explain`] | why? |
@@ -38,6 +40,7 @@ pub mod documents;
 pub mod explain;
 pub mod gateway;
 pub mod homes;
+pub mod hosted;
 pub mod hot;
 pub mod judged;
 pub mod known;
@@ -50,6 +53,7 @@ pub mod phases;
 pub mod refusal;
 pub mod requests;
 pub mod respond;
+pub mod rights;
 mod served;
 pub mod stock;
 mod sums;
@@ -57,6 +61,6 @@ pub mod transfer;
 pub mod trouble;
 pub mod view;
 
-pub use gateway::{Gateway, MAX_ASKED, MAX_UNLISTED, Parts, Principal, Settings};
+pub use gateway::{Gateway, HostedSettings, MAX_ASKED, MAX_UNLISTED, Parts, Principal, Settings};
 pub use judged::Stages;
 pub use members::{Member, MemberId, Members};

@@ -206,7 +206,12 @@ pub fn reply(reply: Reply) -> Response {
 
 /// An error or refusal in the client's dialect, with the line as the HTTP/1.1 reason phrase, which most clients print.
 pub fn problem(registry: &dyn Registry, problem: &Problem) -> Response {
-    let mut response = reply(registry.problem(problem));
+    told(registry.problem(problem), problem)
+}
+
+/// The same where the client's dialect is another for this request.
+pub fn told(dialect: Reply, problem: &Problem) -> Response {
+    let mut response = reply(dialect);
     if let Some((id, _)) = &problem.decision {
         put(&mut response, DECISION, id);
     }

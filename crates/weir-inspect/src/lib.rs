@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod preflight;
+
 use std::io::{self, Read, Seek};
 
 use weir_archive::{ArchiveError, Limits, Summary};

@@ -17,7 +17,16 @@ impl Store {
         limits::at_most(OPERATION, "stage", limits::WORD, new.stage.as_deref().unwrap_or_default())?;
         let publish = (!new.publish.is_empty()).then(|| serde_json::json!(new.publish).to_string());
         limits::at_most(OPERATION, "publish", limits::TEXT, publish.as_deref().unwrap_or_default())?;
-        let row = values![&new.id, &new.hash, &new.name, scope_word(new.scope), &new.stage, &publish, new.created, new.expires];
+        let row = values![
+            &new.id,
+            &new.hash,
+            &new.name,
+            scope_word(new.scope),
+            &new.stage,
+            &publish,
+            new.created,
+            new.expires
+        ];
         let mut session = self.db.write(OPERATION, None, true).await?;
         session.run(sql::tokens::ADD, row).await?;
         session.commit().await

@@ -9,7 +9,7 @@ use weir_core::{Clock, time::SystemClock};
 use weir_store::Scope;
 
 use crate::cli::Place;
-use crate::{backup, check, output, wiring};
+use crate::{backup, check, ecosystems, output, wiring};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -34,6 +34,10 @@ pub enum TokenCommand {
         /// Bind it to a stage: nothing that this stage refuses is served for it, whatever stage an address names.
         #[arg(long)]
         stage: Option<String>,
+        /// Let it publish packages whose names match: `npm:@acme/*`, `pypi:acme-*`, `cargo:*`, or `*` for all. Can be
+        /// given several times.
+        #[arg(long, value_name = "PATTERN")]
+        publish: Vec<String>,
         /// Days until it ends.
         #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=3650))]
         days: i64,
@@ -57,7 +61,12 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
     let parts = wiring::Opened::open(place, true).await?;
     let now = SystemClock.now();
     match command {
-        TokenCommand::Create { name, scope, stage, days } => {
+        TokenCommand::Create { name, scope, stage, publish, days } => {
+            for pattern in publish {
+                if let Err(problem) = weir_gateway::rights::check(pattern, ecosystems::ALL) {
+                    bail!("--publish: {problem}");
+                }
+            }
             let scope = if scope == "admin" { Scope::Admin } else { Scope::Read };
             if let Some(stage) = stage {
                 let policy = crate::policy::read(&parts.data.policy(place))?;
@@ -67,7 +76,7 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
                 }
             }
             let expires = Some(now.plus_days(*days));
-            let token = Token::create(&parts.store, name, scope, stage.as_deref(), &[], now, expires).await?;
+            let token = Token::create(&parts.store, name, scope, stage.as_deref(), publish, now, expires).await?;
             output::line(token.reveal());
         }
         TokenCommand::List => {
@@ -81,8 +90,12 @@ pub async fn run(place: &Place, command: &Command) -> anyhow::Result<ExitCode> {
                         None => String::from("without end"),
                     }
                 };
+                let publish = match row.publish.as_slice() {
+                    [] => String::new(),
+                    patterns => format!("  publishes {}", patterns.join(", ")),
+                };
                 output::line(format!(
-                    "{}  {:<6} {:<10} {:<20} {}",
+                    "{}  {:<6} {:<10} {:<20} {}{publish}",
                     row.id,
                     match row.scope {
                         Scope::Admin => "admin",

@@ -40,6 +40,7 @@ pub struct Config {
     pub blobs: Blobs,
     pub cache: Cache,
     pub upstream: BTreeMap<String, UpstreamSection>,
+    pub hosted: HostedSection,
     pub feeds: FeedsSection,
     pub bundle: Bundle,
     pub retention: Retention,
@@ -126,6 +127,17 @@ pub struct S3 {
 pub struct Cache {
     /// Artifacts that are kept, in MiB; without it, all.
     pub limit_mib: Option<u64>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct HostedSection {
+    /// Patterns of names that are this Weir's own, whoever else has them: `npm:@acme/*`.
+    pub names: Vec<String>,
+    /// Codes of preflight notes for which nothing is published.
+    pub preflight: Vec<String>,
+    /// Largest upload, in MiB.
+    pub max_upload_mib: Option<u64>,
 }
 
 #[derive(Deserialize, Debug)]
@@ -280,6 +292,18 @@ fn check(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
     if !matches!(config.log.format.as_str(), "text" | "json") {
         bail!("{place}: [log] format is `{}`; expected `text` or `json`", config.log.format);
     }
+    for name in &config.hosted.names {
+        if let Err(problem) = weir_gateway::rights::check(name, ecosystems::ALL) {
+            bail!("{place}: [hosted] names: {problem}");
+        }
+    }
+    let codes = weir_inspect::preflight::CODES.map(|(code, _)| code);
+    if let Some(code) = config.hosted.preflight.iter().find(|code| !codes.contains(&code.as_str())) {
+        bail!("{place}: [hosted] preflight: `{code}` is no code of a note; there are {}", codes.join(", "));
+    }
+    if config.hosted.max_upload_mib == Some(0) {
+        bail!("{place}: [hosted] max-upload-mib is 0; expected 1 or more");
+    }
     if config.cache.limit_mib == Some(0) {
         bail!("{place}: [cache] limit-mib is 0; expected 1 or more, or no such key to keep everything");
     }
@@ -298,6 +322,7 @@ fn defaults(origins: &mut BTreeMap<String, (String, String)>) {
     put("server.memory-mib", server.memory_mib.to_string());
     put("server.max-connections", server.max_connections.to_string());
     put("server.allow-plain-http", server.allow_plain_http.to_string());
+    put("hosted.max-upload-mib", (weir_gateway::gateway::MAX_UPLOAD >> 20).to_string());
     put("feeds.sync", feeds.sync.to_string());
     put("feeds.interval-hours", feeds.interval_hours.to_string());
     put("retention.documents-days", Retention::default().documents_days.to_string());

@@ -97,9 +97,23 @@ pub fn start(
     let clock = Arc::clone(&opened.clock);
     let days = opened.config.retention.documents_days;
     tasks.push(tokio::spawn(tidy(Arc::clone(gateway), clock, days, stop.clone())));
+    tasks.push(tokio::spawn(hosted(Arc::clone(gateway), stop.clone())));
     tasks.push(tokio::spawn(cache(Arc::clone(gateway), stop.clone())));
     tasks.push(tokio::spawn(waivers(Arc::clone(gateway), stop.clone())));
     tasks
+}
+
+/// Takes notice of what other replicas have published.
+async fn hosted(gateway: Arc<Gateway>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = gateway.look_at_hosted().await {
+            tracing::warn!(error = %error, "it cannot be told what other replicas have published");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 struct PolicyWatch {

@@ -8,8 +8,9 @@ use weir_blob::{Blobs, S3Config};
 use weir_core::Clock;
 use weir_core::time::SystemClock;
 use weir_feeds::{Feeds, SyncConfig};
+use weir_gateway::gateway::MAX_UPLOAD;
 use weir_gateway::line::Format;
-use weir_gateway::{Gateway, Parts, Settings};
+use weir_gateway::{Gateway, HostedSettings, Parts, Settings};
 use weir_policy::Policy;
 use weir_store::{Location, Store};
 
@@ -112,6 +113,11 @@ impl Opened {
             memory: self.config.server.memory_mib.clamp(8, 65_536) * 1024 * 1024,
             lines: Some(if self.config.log.format == "json" { Format::Json } else { Format::Text }),
             cache_limit: self.config.cache.limit_mib.map(|mib| mib.saturating_mul(1024 * 1024)),
+            hosted: HostedSettings {
+                names: self.config.hosted.names.clone(),
+                refuse: self.config.hosted.preflight.clone(),
+                max_upload: self.config.hosted.max_upload_mib.map_or(MAX_UPLOAD, |mib| mib.saturating_mul(1 << 20)),
+            },
             ..Settings::default()
         };
         let gateway = Gateway::new(Parts {

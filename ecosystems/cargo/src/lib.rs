@@ -2,6 +2,7 @@
 
 mod artifact;
 mod client;
+mod hosting;
 mod index;
 mod name;
 mod protocol;
@@ -15,6 +16,7 @@ pub use version::Version;
 
 use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::hosting::Hosting;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Rendered, Reply, Request, RouteError, Wanted,
@@ -76,6 +78,10 @@ impl Registry for SparseRegistry {
 
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
         artifact::declared(file, entries, expected)
+    }
+
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        Some(&hosting::CrateHosting)
     }
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use weir_core::ecosystem::Names as _;
 use weir_core::registry::{Ask, Form, Method, Part, Problem, Reply, Request, RouteError, Which};
 
+use crate::hosting;
 use crate::name::{Crates, index_path};
 use crate::version::Version;
 
@@ -18,13 +19,18 @@ const SHOWN: usize = 512;
 
 /// Reads a path after `/{stage}/cargo/`.
 pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
-    if !matches!(request.method, Method::Get | Method::Head) {
-        return Err(RouteError::MethodNotAllowed(String::from(
-            "this registry is read only: cargo publish, yank and owner go to the registry itself",
-        )));
-    }
     let segments = segments(request.path)?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let ["api", "v1", "crates", rest @ ..] = segments.as_slice()
+        && let Some(ask) = hosting::route(request.method, rest)
+    {
+        return ask;
+    }
+    if !matches!(request.method, Method::Get | Method::Head) {
+        return Err(RouteError::MethodNotAllowed(String::from(
+            "crates are published, yanked and given owners under api/v1/crates/; all else is read",
+        )));
+    }
     match segments.as_slice() {
         ["config.json"] => Ok(Ask::Reply(config(request.base, request.token))),
         ["dl", name, version, "download"] => {

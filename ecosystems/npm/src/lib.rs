@@ -5,6 +5,7 @@ mod audit;
 mod client;
 mod dist_tags;
 mod grammar;
+mod hosting;
 mod index;
 mod json;
 pub mod name;

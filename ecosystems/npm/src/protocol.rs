@@ -9,6 +9,7 @@ use weir_core::PackageName;
 use weir_core::ecosystem::Names as _;
 use weir_core::registry::{Ask, Form, Method, Part, Problem, Reply, Request, RouteError, Which};
 
+use crate::hosting;
 use crate::name::Npm;
 use crate::packument::is_file;
 
@@ -44,7 +45,7 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
     }
     let (package, rest) = package(&segments)?;
     if !matches!(request.method, Method::Get | Method::Head) {
-        return Err(read_only(request.method));
+        return hosting::route(request.method, package, rest).map(Ask::Write);
     }
     match rest {
         [] => Ok(Ask::Index { package, form: Form::whole(preferred(request.accept)) }),
@@ -73,6 +74,10 @@ fn endpoint(request: &Request<'_>, path: &[&str]) -> Result<Ask, RouteError> {
         ["npm", "v1", "security", "audits", ..] => Err(RouteError::NotFound(String::from(
             "Weir answers audits at /-/npm/v1/security/advisories/bulk, which npm 7 and later ask",
         ))),
+        ["package", rest @ ..] if !reads => match package(rest)? {
+            (package, ["dist-tags", tag]) => hosting::route_tag(request.method, package, tag).map(Ask::Write),
+            _ => Err(read_only(request.method)),
+        },
         _ if !reads => Err(read_only(request.method)),
         ["ping"] => Ok(Ask::Reply(Reply::json(200, &json!({})))),
         ["whoami"] => Ok(Ask::Whoami),
@@ -177,13 +182,11 @@ fn not_found() -> RouteError {
 
 fn read_only(method: Method) -> RouteError {
     let what = match method {
-        Method::Put => "nothing is published to, tagged in or logged into it",
-        Method::Delete => "nothing is unpublished from it",
+        Method::Put => "nobody logs into it",
+        Method::Delete => "nothing is deleted from it",
         _ => "only audits are posted to it",
     };
-    RouteError::MethodNotAllowed(format!(
-        "this registry mirrors another: {what}; read with GET, and ask Weir's administrator for a token"
-    ))
+    RouteError::MethodNotAllowed(format!("this is no place to write to: {what}; ask Weir's administrator for a token"))
 }
 
 /// What stands unencoded in a path segment.

@@ -2,11 +2,13 @@
 
 use weir_core::PackageName;
 use weir_core::client::Client;
+use weir_core::hosting::Hosting;
 use weir_core::registry::{
     Ask, AuditFinding, Container, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page,
     Problem, Registry, Rendered, Reply, Request, RouteError, Shown, Wanted,
 };
 
+use crate::hosting::NpmHosting;
 use crate::{artifact, audit, index, name, protocol, render};
 
 /// The npm registry.
@@ -61,6 +63,10 @@ impl Registry for Npm {
     fn claimed_version(&self, package: &PackageName, file: &str) -> Option<String> {
         let version = file.strip_prefix(name::split(package.as_str()).1)?.strip_prefix('-')?.strip_suffix(".tgz")?;
         (!version.is_empty()).then(|| version.to_owned())
+    }
+
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        Some(&NpmHosting)
     }
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {

@@ -3,8 +3,10 @@
 mod accept;
 pub mod artifact;
 mod client;
+pub mod hosting;
 pub mod index;
 pub mod metadata;
+pub mod multipart;
 pub mod name;
 pub mod protocol;
 pub mod specifier;

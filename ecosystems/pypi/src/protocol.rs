@@ -7,6 +7,7 @@
 //! | `files/{package}/{file}` | an artifact |
 //! | `files/{package}/{file}.metadata` | its core metadata (PEP 658) |
 //! | `provenance/{package}/{file}` | its attestations (PEP 740) |
+//! | `legacy/`, by POST | publishing a file |
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use url::Url;
 use weir_core::PackageName;
 use weir_core::client::Client;
 use weir_core::ecosystem::Names;
+use weir_core::hosting::{Hosting, Write};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Method, Page, Part, Problem,
     Registry, Rendered, Reply, Request, RouteError, Wanted, Which,
@@ -21,6 +23,7 @@ use weir_core::registry::{
 
 use crate::accept;
 use crate::artifact;
+use crate::hosting::{PypiHosting, UPLOAD};
 use crate::index::{self, JSON, content_type};
 use crate::metadata;
 use crate::name::PypiNames;
@@ -38,7 +41,12 @@ pub struct PypiRegistry;
 impl Registry for PypiRegistry {
     fn route(&self, request: &Request<'_>) -> Result<Ask, RouteError> {
         if !matches!(request.method, Method::Get | Method::Head) {
-            return Err(RouteError::MethodNotAllowed(String::from("the simple API is read with GET and HEAD")));
+            if request.method == Method::Post && matches!(request.path, "" | "legacy" | "legacy/") {
+                return Ok(Ask::Write(Write { what: UPLOAD, package: None, detail: None }));
+            }
+            return Err(RouteError::MethodNotAllowed(String::from(
+                "the simple API is read with GET and HEAD; files are uploaded to legacy/",
+            )));
         }
         if request.path.len() > MAX_PATH {
             return Err(not_found());
@@ -135,6 +143,10 @@ impl Registry for PypiRegistry {
 
     fn clients(&self) -> &'static [Client] {
         crate::client::CLIENTS
+    }
+
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        Some(&PypiHosting)
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {

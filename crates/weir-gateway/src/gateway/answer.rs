@@ -124,12 +124,20 @@ impl Gateway {
             Ask::Shards { part } => self.shards(call, &part).await,
             Ask::Shard { part, digest } => self.shard(call, &part, digest).await,
             Ask::LeftOut { parts, form } => self.left_out(call, &parts, &form).await,
+            Ask::Write(write) => self.write(call, &write, body, principal).await,
+            Ask::Owners(package) => self.owners(call, &package, principal).await,
             Ask::Forward(path) => self.forward(call, &path).await,
             Ask::Relay(relay) => self.relay(call, &relay).await,
         }
     }
 
     fn fail(&self, call: &mut Call<'_>, failure: &Failure) -> (Response, &'static str) {
+        if let Failure::NotWritten { status, message } = failure {
+            let problem = refusal::trouble(*status, "nothing was published", message);
+            let reply = call.ecosystem.registry.hosting().map(|hosting| hosting.problem(&problem));
+            let reply = reply.unwrap_or_else(|| call.ecosystem.registry.problem(&problem));
+            return (respond::told(reply, &problem), failure.outcome());
+        }
         let registry = call.ecosystem.registry;
         let (status, title) = match failure {
             Failure::Refused(decision) => {
@@ -149,6 +157,7 @@ impl Gateway {
                 | DocumentError::Nobody(Nobody::Unknown { .. }),
             ) => (404, "not found"),
             Failure::Transfer(TransferError::Upstream(error)) if error.is_absent() => (404, "not found"),
+            Failure::NotWritten { status, .. } => (*status, "nothing was published"),
             Failure::BadRequest(_) => (400, "bad request"),
             Failure::MethodNotAllowed(_) => (405, "method not allowed"),
             Failure::Forbidden(_) => (403, "not allowed for this token"),
@@ -172,7 +181,7 @@ impl Failure {
     /// The word for it in request records and metrics.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
-            Self::Refused(_) | Self::Forbidden(_) => "refused",
+            Self::Refused(_) | Self::Forbidden(_) | Self::NotWritten { .. } => "refused",
             Self::NotFound(_)
             | Self::NoStage(_)
             | Self::Document(

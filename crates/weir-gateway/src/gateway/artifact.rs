@@ -278,6 +278,10 @@ impl Gateway {
         place: (usize, usize),
         artifact: &Artifact,
     ) -> Result<Transfer, Failure> {
+        if view.known.facts.hosted {
+            // It is stored before it is told of; nobody else has it.
+            return Err(Failure::Internal(format!("the bytes of the hosted file `{}` are lost", artifact.file)));
+        }
         let version = view.known.index.releases[place.0].version.clone();
         let told = view.known.told.get(&version);
         let held: Vec<_> = view.known.held.iter().chain(told.into_iter().flatten()).cloned().collect();
@@ -471,9 +475,9 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         let Some(permit) = decision.permit() else { return Err(Failure::Refused(Box::new(decision.clone()))) };
         let absent = || Failure::NotFound(format!("there is no such document for `{}`", artifact.file));
+        let online = self.settings.online && !view.known.facts.hosted;
         let document = async |url, stated| {
-            let document =
-                self.documents.immutable(view.known.member()?, url, stated, MAX_SIBLING, self.settings.online);
+            let document = self.documents.immutable(view.known.member()?, url, stated, MAX_SIBLING, online);
             call.phases.time(Phase::Upstream, document).await
         };
         let bytes = match part {

@@ -72,7 +72,7 @@ impl Gateway {
             return Ok(sight);
         };
         let version = sight.view.known.spelled(version).to_owned();
-        if sight.view.known.told.contains_key(&version) || !self.settings.online {
+        if sight.view.known.told.contains_key(&version) || !self.asks(&sight.view.known) {
             return Ok(sight);
         }
         let is_listed = sight.view.known.lists(&version);
@@ -118,7 +118,7 @@ impl Gateway {
         let member = known.member()?;
         let missing = asked.into_iter().filter(|version| !known.told.contains_key(version)).take(MAX_ASKED).collect();
         let asking = self.ask_releases(member, releases, package, missing);
-        if self.settings.online && call.phases.time(Phase::Upstream, asking).await > 0 {
+        if self.asks(&known) && call.phases.time(Phase::Upstream, asking).await > 0 {
             sight = self.sight(&call.stages, ecosystem, package, call.phases).await?;
         }
         let (version, form) = match sight.view.shown(form, &call.base) {
@@ -126,7 +126,7 @@ impl Gateway {
             Shown::Release(version) => (version.clone(), Form { kind: form.kind, detail: Some(version) }),
             Shown::Nothing => {
                 let Some(wanted) = releases.query(package, form) else { return Ok((sight, form.clone())) };
-                let held = match self.settings.online {
+                let held = match self.asks(&known) {
                     true => call.phases.time(Phase::Upstream, self.documents.current(member, &wanted)).await?,
                     false => self.documents.kept(member, &wanted).await?,
                 };

@@ -16,6 +16,7 @@ use super::{Failure, Gateway, PackageKey, ViewKey};
 use crate::departed;
 use crate::documents::{DocumentError, Held};
 use crate::homes::{Change, Contested, Homeless};
+use crate::hosted::Hosting;
 use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
 use crate::members::Member;
@@ -61,7 +62,9 @@ impl Gateway {
         let is_own = self.homes.members().is_own(ecosystem, package);
         for stage in stages.iter() {
             let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
-            if let Some(decision) = weir_policy::private_name(rules, ecosystem, package).filter(|_| !is_own) {
+            if let Some(decision) = weir_policy::private_name(rules, ecosystem, package).filter(|_| !is_own)
+                && self.hosting(ecosystem, package).await? == Hosting::Elsewhere
+            {
                 phases.time(Phase::Store, self.record(&decision, ecosystem, package)).await?;
                 return Err(Failure::Refused(Box::new(decision)));
             }
@@ -111,7 +114,7 @@ impl Gateway {
         phases: &Phases,
     ) -> Result<Sight, Failure> {
         let sight = self.sight(stages, ecosystem, package, phases).await?;
-        if has(&sight.view) || !self.settings.online {
+        if has(&sight.view) || !self.asks(&sight.view.known) {
             return Ok(sight);
         }
         if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
@@ -138,6 +141,9 @@ impl Gateway {
         ecosystem: &'static Ecosystem,
         package: &PackageName,
     ) -> Result<Vec<Arc<Held>>, Homeless> {
+        if let Some(own) = self.own(ecosystem, package).await? {
+            return Ok(own);
+        }
         // A part of a catalogue is one upstream's, and so are all of its packages.
         if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
             let (_, catalogued) = self.catalogued(ecosystem, &place.part).await?;
@@ -248,12 +254,15 @@ impl Gateway {
             false => Vec::new(),
         };
         let is_own = self.homes.members().is_own(ecosystem, &package);
-        let lookalike = self.lookalike(ecosystem, &package, &index).await;
+        let hosted = held.first().is_some_and(|held| held.is_hosted());
+        // One's own name is what one wants it to be.
+        let lookalike = if hosted { None } else { self.lookalike(ecosystem, &package, &index).await };
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
             let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
             facts.lookalike = lookalike;
             facts.own = is_own;
+            facts.hosted = hosted;
             served::add(&mut facts, &artifacts, &allowed);
             departed::add(&mut index, &mut facts, &advisories);
             let mut known = Known::new(held, index, facts, artifacts, stamp);

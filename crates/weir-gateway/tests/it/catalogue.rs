@@ -275,7 +275,7 @@ impl TestShop {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let principal = Principal { name: String::from("anonymous"), stage: None };
+        let principal = Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() };
         let response = self.gateway.handle(request.body(Body::empty()).unwrap(), &principal).await;
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

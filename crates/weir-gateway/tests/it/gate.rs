@@ -177,7 +177,8 @@ impl Plan {
             advisories: Arc::new(index(&self.records, &clock)),
             settings: Settings { public_url: format!("http://{address}"), ..self.settings.clone() },
         });
-        let principal = Arc::new(Mutex::new(Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() }));
+        let principal =
+            Arc::new(Mutex::new(Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() }));
         tokio::spawn(serve(listener, Arc::clone(&gateway), Arc::clone(&principal)));
         TestGate { pypi, npm, cargo, gateway, store, blobs, clock, address, directory, principal, plan: self }
     }
@@ -252,11 +253,19 @@ impl TestGate {
 
     /// From now on requests are this one's.
     pub fn principal(&self, name: &str, stage: Option<&str>) {
-        *self.principal.lock().unwrap() = Principal {
-            name: name.to_owned(),
-            stage: stage.map(str::to_owned),
-            publish: Arc::default(),
-        };
+        *self.principal.lock().unwrap() =
+            Principal { name: name.to_owned(), stage: stage.map(str::to_owned), publish: Arc::default() };
+    }
+
+    /// From now on requests are those of the token `ci`, which may publish what these patterns mean.
+    pub fn publisher(&self, patterns: &[&str]) {
+        self.publisher_named("ci", patterns);
+    }
+
+    /// The same of another token.
+    pub fn publisher_named(&self, name: &str, patterns: &[&str]) {
+        let publish = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        *self.principal.lock().unwrap() = Principal { name: name.to_owned(), stage: None, publish };
     }
 
     /// The path of an address on a page.

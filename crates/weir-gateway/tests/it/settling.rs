@@ -90,7 +90,7 @@ impl Repository {
     }
 
     async fn get(&self, path: &str) -> (u16, Vec<u8>) {
-        let principal = Principal { name: String::from("anonymous"), stage: None };
+        let principal = Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() };
         let request = Request::get(format!("/dev/cran/{path}")).body(Body::empty()).unwrap();
         let (head, body) = self.gateway.handle(request, &principal).await.into_parts();
         (head.status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())

@@ -98,7 +98,14 @@ pub async fn a_token_is_kept_until_it_is_revoked(f: Fixture) {
     assert!(!f.store.any_tokens().await.unwrap());
     let new = token("one");
     f.store.create_token(&new).await.unwrap();
-    let admin = NewToken { scope: Scope::Admin, stage: None, publish: Vec::new(), expires: None, created: at(5), ..token("two") };
+    let admin = NewToken {
+        scope: Scope::Admin,
+        stage: None,
+        publish: Vec::new(),
+        expires: None,
+        created: at(5),
+        ..token("two")
+    };
     f.store.create_token(&admin).await.unwrap();
     let found = f.store.token("one").await.unwrap().unwrap();
     assert_eq!((found.hash, &found.name, found.scope), (new.hash, &new.name, Scope::Read));

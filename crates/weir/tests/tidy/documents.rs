@@ -91,6 +91,7 @@ fn every_setting_is_in_the_reference() {
         "cache",
         "upstream",
         "group",
+        "hosted",
         "feeds",
         "retention",
         "log",

@@ -108,12 +108,24 @@ fn every_other_path_is_not_found() {
 }
 
 #[test]
-fn nothing_can_be_written() {
+fn crates_are_written_under_their_own_paths_alone() {
     for method in [Method::Put, Method::Post, Method::Delete] {
-        for path in ["api/v1/crates/new", "config.json", "se/rd/serde"] {
+        for path in ["api/v1/crates/x/1.0.0", "config.json", "se/rd/serde"] {
             assert!(matches!(route_by(method, path), Err(RouteError::MethodNotAllowed(_))));
         }
     }
+    for (method, path, expected) in [
+        (Method::Put, "api/v1/crates/new", "publish"),
+        (Method::Delete, "api/v1/crates/acme_core/1.0.0/yank", "yank"),
+        (Method::Put, "api/v1/crates/acme_core/1.0.0/unyank", "unyank"),
+        (Method::Put, "api/v1/crates/acme_core/owners", "add-owners"),
+        (Method::Delete, "api/v1/crates/acme_core/owners", "remove-owners"),
+    ] {
+        let Ok(Ask::Write(write)) = route_by(method, path) else { panic!("{path} writes") };
+        assert_eq!(write.what, expected);
+    }
+    assert!(matches!(route("api/v1/crates/acme_core/owners"), Ok(Ask::Owners(_))));
+    assert!(matches!(route_by(Method::Put, "api/v1/crates/a/b%2fc/unyank"), Err(RouteError::NotFound(_))));
 }
 
 #[test]

@@ -155,23 +155,31 @@ fn the_form_follows_the_accept_header() {
 }
 
 #[test]
-fn a_mirror_takes_nothing_but_audits() {
+fn what_is_no_change_of_a_package_is_not_taken() {
     let bulk = "-/npm/v1/security/advisories/bulk";
     assert_eq!(route_with(Method::Post, bulk, None, None), Ok(Ask::Audit));
     assert_eq!(brief(route_with(Method::Post, "-/npm/v1/security/audits/quick", None, None)), "404");
     assert_eq!(brief(route_with(Method::Post, "-/npm/v1/security/audits", None, None)), "404");
     for (method, path) in [
-        (Method::Put, "left-pad"),
         (Method::Delete, "left-pad/-/left-pad-1.3.0.tgz/-rev/1"),
         (Method::Put, "-/user/org.couchdb.user:ann"),
         (Method::Post, "-/v1/login"),
-        (Method::Put, "-/package/left-pad/dist-tags/next"),
+        (Method::Put, "left-pad/-rev/1"),
         (Method::Post, "left-pad"),
     ] {
         assert_eq!(brief(route_with(method, path, None, None)), "405", "{path}");
     }
-    let error = route_with(Method::Put, "left-pad", None, None).unwrap_err().to_string();
-    assert!(error.starts_with("this registry mirrors another: nothing is published to"), "{error}");
+    let error = route_with(Method::Delete, "left-pad/-rev/1", None, None).unwrap_err().to_string();
+    assert!(error.contains("npm deprecate"), "{error}");
+    for (method, path, expected) in [
+        (Method::Put, "@acme%2fx", "packument"),
+        (Method::Put, "-/package/@acme%2fx/dist-tags/next", "tag"),
+        (Method::Delete, "-/package/left-pad/dist-tags/next", "untag"),
+    ] {
+        let Ok(Ask::Write(write)) = route_with(method, path, None, None) else { panic!("{path} writes") };
+        assert_eq!(write.what, expected);
+    }
+    assert_eq!(brief(route_with(Method::Put, "-/package/left-pad/dist-tags/1.0.0", None, None)), "400");
 }
 
 #[test]

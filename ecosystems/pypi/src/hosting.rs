@@ -1,0 +1,169 @@
+//! Packages of one's own: the upload form of PyPI's "legacy" API, and the page that such a package has.
+//!
+//! The form has no specification; it is what twine, uv, poetry and flit send (docs.pypi.org, "Upload API"). One request
+//! brings one file. Attestations (PEP 740) come in the field `attestations` and are served as they came; Weir does not
+//! verify them.
+
+use serde_json::{Map, Value, json};
+use weir_core::PackageName;
+use weir_core::digest::StatedDigests;
+use weir_core::ecosystem::{Names as _, Versions as _};
+use weir_core::hosting::{
+    BASE, Body, Change, Content, Done, Hosted, HostedDocument, HostedFile, Hosting, Unreadable, Upload, Write,
+};
+use weir_core::registry::{Problem, Registry as _, Reply};
+
+use crate::artifact::{Kind, read_file_name};
+use crate::multipart::{self, Form};
+use crate::name::PypiNames;
+use crate::protocol::PypiRegistry;
+use crate::specifier::Specifiers;
+use crate::version::PypiVersions;
+
+/// A [`Write`]: the form.
+pub const UPLOAD: &str = "upload";
+
+/// Longest summary, in characters.
+const MAX_SUMMARY: usize = 2048;
+/// Most attestations of a file.
+const MAX_ATTESTATIONS: usize = 16;
+
+/// How PyPI takes in packages.
+#[derive(Clone, Copy, Debug)]
+pub struct PypiHosting;
+
+fn invalid(problem: impl Into<String>) -> Unreadable {
+    Unreadable::Invalid(problem.into())
+}
+
+impl Hosting for PypiHosting {
+    fn read(&self, _: &Write, body: &mut Body<'_>) -> Result<Change, Unreadable> {
+        upload(&multipart::read(body)?).map(|upload| Change::Publish(Box::new(upload)))
+    }
+
+    fn documents(&self, package: &PackageName, hosted: &Hosted) -> Vec<HostedDocument> {
+        let mut files = Vec::new();
+        for release in &hosted.releases {
+            let yanked = release.yanked.as_deref();
+            files.extend(release.files.iter().map(|it| (it.published, file(package, it, yanked))));
+        }
+        files.sort_by_key(|(published, _)| *published);
+        let files: Vec<Value> = files.into_iter().map(|(_, file)| file).collect();
+        let versions: Vec<&str> = hosted.releases.iter().map(|release| release.version.as_str()).collect();
+        let page = json!({
+            "meta": { "api-version": "1.3" },
+            "name": package,
+            "versions": versions,
+            "files": files,
+        });
+        vec![HostedDocument {
+            content_type: "application/vnd.pypi.simple.v1+json",
+            body: page.to_string().into_bytes(),
+        }]
+    }
+
+    fn done(&self, done: &Done<'_>) -> Reply {
+        Reply::text(200, done.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect())
+    }
+
+    fn problem(&self, problem: &Problem) -> Reply {
+        PypiRegistry.problem(problem)
+    }
+}
+
+/// The entry of a page.
+fn file(package: &PackageName, file: &HostedFile, yanked: Option<&str>) -> Value {
+    let mut entry = Map::new();
+    let mut put = |key: &str, value: Value| entry.insert(key.to_owned(), value);
+    put("filename", json!(file.file));
+    put("url", json!(format!("{BASE}pypi/files/{package}/{}", file.file)));
+    put("hashes", json!({ "sha256": file.sha256 }));
+    put("size", json!(file.size));
+    put("upload-time", json!(file.published));
+    if let Some(requires) = file.metadata.get("requires-python") {
+        put("requires-python", requires.clone());
+    }
+    if let Some(reason) = yanked {
+        put("yanked", if reason.is_empty() { Value::Bool(true) } else { json!(reason) });
+    }
+    if let Some(address) = &file.provenance {
+        put("provenance", json!(address));
+    }
+    Value::Object(entry)
+}
+
+/// Reads an upload form.
+fn upload(form: &Form) -> Result<Upload, Unreadable> {
+    let field = |name: &str| form.value(name);
+    match field(":action") {
+        None | Some("file_upload") => {}
+        Some(action) => return Err(invalid(format!("`:action` is `{}`; files are uploaded here", clip(action)))),
+    }
+    let name = field("name").ok_or_else(|| invalid("the form has no `name`"))?;
+    let package = PypiNames.parse(name).map_err(|error| invalid(error.to_string()))?;
+    let version = field("version").ok_or_else(|| invalid("the form has no `version`"))?;
+    let Some((_, file, at)) = &form.file else { return Err(invalid("the form has no file")) };
+    let read = read_file_name(&package, file)
+        .ok_or_else(|| invalid(format!("`{}` is no file name of `{package}`", clip(file))))?;
+    if read.kind == Kind::Legacy {
+        return Err(invalid(format!("`{}` is neither a wheel nor an sdist", clip(file))));
+    }
+    let spelled = read.version.to_string();
+    if PypiVersions.canonical(&spelled) != PypiVersions.canonical(version) {
+        return Err(invalid(format!("`{}` is not a file of version `{}`", clip(file), clip(version))));
+    }
+    let mut stated = StatedDigests::default();
+    if let Some(sha256) = field("sha256_digest") {
+        let digest = sha256.parse().map_err(|_| invalid("`sha256_digest` is not a SHA-256 digest"))?;
+        stated.sha256 = Some(digest);
+    }
+    let mut kept = Map::new();
+    if let Some(requires) = field("requires_python") {
+        requires.parse::<Specifiers>().map_err(|_| {
+            invalid(format!("`requires_python` is `{}`, which is no version specifier", clip(requires)))
+        })?;
+        kept.insert(String::from("requires-python"), json!(requires));
+    }
+    let summary: Option<String> = field("summary").map(|summary| summary.chars().take(MAX_SUMMARY).collect());
+    let named = |label: &&str| {
+        let label = label.to_ascii_lowercase();
+        ["repository", "source", "github", "gitlab", "code", "homepage"].iter().any(|word| label.contains(word))
+    };
+    let source = field("home_page").is_some() || form.values("project_urls").any(|url| named(&url));
+    let classified = form.values("classifiers").any(|classifier| classifier.starts_with("License ::"));
+    Ok(Upload {
+        provenance: field("attestations").map(provenance).transpose()?,
+        package,
+        version: spelled,
+        metadata: json!({ "summary": summary }),
+        tags: Vec::new(),
+        file: file.clone(),
+        content: Content::At(at.clone()),
+        stated,
+        file_metadata: Value::Object(kept),
+        joins: true,
+        license: field("license").is_some() || field("license_expression").is_some() || classified,
+        source,
+    })
+}
+
+/// Attestations as a provenance object (PEP 740). Who publishes is not verified, and the object says so by its kind.
+fn provenance(text: &str) -> Result<Vec<u8>, Unreadable> {
+    let problem = |problem: &str| invalid(format!("`attestations` {problem}"));
+    let attestations: Vec<Map<String, Value>> =
+        serde_json::from_str(text).map_err(|error| problem(&format!("is not a list of objects: {error}")))?;
+    if attestations.is_empty() || attestations.len() > MAX_ATTESTATIONS {
+        return Err(problem(&format!("has {} entries; 1 to {MAX_ATTESTATIONS} are taken", attestations.len())));
+    }
+    for attestation in &attestations {
+        if attestation.get("version") != Some(&json!(1)) || !attestation.contains_key("envelope") {
+            return Err(problem("has an entry that is no attestation of version 1"));
+        }
+    }
+    let bundle = json!({ "publisher": { "kind": "Unverified", "claims": null }, "attestations": attestations });
+    Ok(json!({ "version": 1, "attestation_bundles": [bundle] }).to_string().into_bytes())
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(100).collect()
+}
