@@ -8,6 +8,7 @@
 //! | [`clients`] | how does each client install, and what can it show? |
 //! | [`cells`] | does it show that? |
 //! | [`harder`] | and when the day is harder: cut, blocked since, behind https and nginx? |
+//! | [`groups`] | do they install from several upstreams as from one? |
 //! | [`facts`] | are the promises about particular packages kept? |
 //! | [`fidelity`] | is what is installed through Weir the same as without it? |
 //! | [`calibration`] | what does the default policy make of what real projects bring? |
@@ -21,6 +22,7 @@ mod clients;
 mod facts;
 mod fidelity;
 mod gate;
+mod groups;
 mod harder;
 mod page;
 mod proxy;
