@@ -91,7 +91,8 @@ pub struct Origin {
 impl Proxies {
     /// Where the request with `headers` from `peer` comes from.
     pub fn origin(&self, headers: &HeaderMap, peer: IpAddr) -> Origin {
-        let forwarded = SIGNS.iter().any(|sign| headers.contains_key(*sign));
+        // A request has few headers, and looking eight names up in a map costs more than comparing them.
+        let forwarded = headers.keys().any(|name| SIGNS.contains(&name.as_str()));
         let direct = Origin { client: Some(peer.to_canonical()), forwarded };
         if !forwarded || !self.believe(peer) {
             return direct;

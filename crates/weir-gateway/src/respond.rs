@@ -54,13 +54,13 @@ pub fn page(page: &PageBytes, coding: Coding, headers: &HeaderMap) -> Response {
     } else {
         let (coding, body) = page.coded(coding);
         let mut response = status(StatusCode::OK, Body::from(body));
-        put(&mut response, header::CONTENT_TYPE, &page.content_type);
+        put_made(&mut response, header::CONTENT_TYPE, page.content_type.as_ref());
         if let Some(name) = coding.name() {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
         }
         (response, coding)
     };
-    put(&mut response, header::ETAG, &page.etag(coding));
+    put_made(&mut response, header::ETAG, page.etag(coding));
     response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     response
@@ -234,6 +234,12 @@ fn status(code: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = code;
     response
+}
+
+fn put_made(response: &mut Response, name: HeaderName, value: Option<&HeaderValue>) {
+    if let Some(value) = value {
+        response.headers_mut().insert(name, value.clone());
+    }
 }
 
 fn put(response: &mut Response, name: HeaderName, value: &str) {

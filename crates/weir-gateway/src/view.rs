@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::sync::OnceCell;
 use weir_core::registry::{Document, Form, InvalidDocument, Page, ServedArtifact, ServedRelease, Shown};
 use weir_core::{Digest, Timestamp};
@@ -344,10 +345,12 @@ impl View {
 /// A rendered page and its compressed forms, made once each.
 #[derive(Debug)]
 pub struct PageBytes {
-    /// Media type with parameters.
-    pub content_type: String,
+    /// Media type with parameters, as it is sent with every answer.
+    pub content_type: Option<HeaderValue>,
     /// Entity tag of the page without quotes; a coding adds its suffix.
     pub tag: String,
+    /// The strong entity tags, quoted, by coding.
+    etags: [Option<HeaderValue>; 3],
     identity: Bytes,
     gzip: OnceLock<Option<Bytes>>,
     zstd: OnceLock<Option<Bytes>>,
@@ -378,9 +381,13 @@ impl Coding {
 impl PageBytes {
     /// A page.
     pub fn new(content_type: String, body: Vec<u8>) -> Self {
+        let tag = Digest::of(&body).short();
+        let etag = |suffix| HeaderValue::try_from(format!("\"{tag}{suffix}\"")).ok();
         Self {
-            tag: Digest::of(&body).short(),
-            content_type,
+            // In the order of `Coding`.
+            etags: [etag(""), etag("-gz"), etag("-zst")],
+            tag,
+            content_type: HeaderValue::try_from(content_type).ok(),
             identity: Bytes::from(body),
             gzip: OnceLock::new(),
             zstd: OnceLock::new(),
@@ -412,12 +419,8 @@ impl PageBytes {
     }
 
     /// The strong entity tag of the page in `coding`, quoted.
-    pub fn etag(&self, coding: Coding) -> String {
-        match coding {
-            Coding::Identity => format!("\"{}\"", self.tag),
-            Coding::Gzip => format!("\"{}-gz\"", self.tag),
-            Coding::Zstd => format!("\"{}-zst\"", self.tag),
-        }
+    pub fn etag(&self, coding: Coding) -> Option<&HeaderValue> {
+        self.etags.get(coding as usize)?.as_ref()
     }
 
     fn weight(&self) -> usize {
