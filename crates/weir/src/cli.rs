@@ -73,6 +73,11 @@ pub enum Format {
 }
 
 impl Cli {
+    /// True if this is to run the gate.
+    pub const fn is_server(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let place = self.place;

@@ -23,6 +23,7 @@ use crate::{output, policy, watch};
 
 mod accept;
 pub mod address;
+pub mod arenas;
 mod descriptors;
 mod lanes;
 mod notify;

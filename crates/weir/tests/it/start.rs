@@ -6,6 +6,16 @@ use std::time::Instant;
 use crate::http;
 use crate::place::{PATIENCE, Place, Server, size_of};
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_server_bounds_its_heaps_and_stays_the_process_that_was_started() {
+    let place = Place::new().await;
+    let server = place.serve();
+    let environment = fs::read_to_string(format!("/proc/{}/environ", server.id())).unwrap();
+    let heaps = environment.split('\0').find_map(|pair| pair.strip_prefix("MALLOC_ARENA_MAX=")).unwrap();
+    assert!(heaps.parse::<usize>().unwrap() >= 2, "{heaps}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_first_start_makes_everything_and_says_how_to_go_on() {
     let mut place = Place::new().await;
