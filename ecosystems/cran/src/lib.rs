@@ -3,6 +3,7 @@
 mod archive;
 mod artifact;
 mod catalogue;
+mod client;
 mod dcf;
 pub mod dependency;
 mod index;

@@ -2,6 +2,7 @@
 
 use weir_core::PackageName;
 use weir_core::catalogue::{Catalogue, Packing};
+use weir_core::client::Client;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Rendered, Reply, Request, RouteError, Wanted,
@@ -63,6 +64,10 @@ impl Registry for Repository {
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         protocol::setup(base)
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        crate::client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {
