@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod artifact;
+mod client;
 mod index;
 mod modfile;
 mod name;
@@ -14,6 +15,7 @@ pub use name::{escape, split_major, unescape};
 pub use sums::SUM_GOLANG_ORG;
 pub use version::Version;
 
+use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
@@ -79,6 +81,10 @@ impl Registry for ModuleProxy {
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         protocol::setup(base)
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {
