@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod artifact;
+mod client;
 mod index;
 mod layout;
 mod metadata;
@@ -16,6 +17,7 @@ pub use index::parse;
 pub use pom::Pom;
 pub use version::Version;
 
+use weir_core::client::Client;
 use weir_core::digest::Checksum;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
@@ -98,6 +100,10 @@ impl Registry for Repository {
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         protocol::setup(base)
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {
