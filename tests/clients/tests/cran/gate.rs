@@ -63,6 +63,34 @@ impl Gate {
         Seen { text: text.replace(&self.url, "URL").replace(&home.path().display().to_string(), "~") }
     }
 
+    /// Runs R as a person has it for whom `weir use` wrote the profile, then takes that back.
+    pub fn used(&self, stage: &str, code: &str) -> Seen {
+        let home = tempfile::tempdir().unwrap();
+        let library = home.path().join("library");
+        std::fs::create_dir(&library).unwrap();
+        let profile = home.path().join(".Rprofile");
+        std::fs::write(&profile, "options(digits = 3)\r\n").unwrap();
+        let run = |program: &Path, arguments: &[&str]| {
+            let output = Command::new(program)
+                .args(arguments)
+                .current_dir(home.path())
+                .env_clear()
+                .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+                .env("HOME", home.path())
+                .env("LANG", "C.UTF-8")
+                .env("R_LIBS_USER", &library)
+                .output()
+                .unwrap();
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        };
+        let mut text = run(&self.binary, &["use", stage, "--server", &self.url, "--r"]);
+        text += &run(Path::new("Rscript"), &["-e", code]);
+        text += &run(&self.binary, &["doctor", "--r"]);
+        text += &run(&self.binary, &["use", "--undo"]);
+        assert_eq!(std::fs::read_to_string(profile).unwrap(), "options(digits = 3)\r\n", "{text}");
+        Seen { text: text.replace(&self.url, "URL").replace(&home.path().display().to_string(), "~") }
+    }
+
     /// The status and text of an address, as nobody's client.
     pub fn get(&self, path: &str) -> (u16, String) {
         let output =

@@ -99,6 +99,25 @@ fn r_installs_what_is_shown_and_is_told_of_the_rest() {
 }
 
 #[test]
+fn r_says_why_where_weir_use_wrote_its_profile() {
+    let Some(tree) = Tree::make() else { return };
+    let Some(gate) = Gate::start(&tree.url(), POLICY) else { return };
+    let seen =
+        gate.used("strict", "install.packages(\"weire\"); install.packages(\"weirb\"); print(getOption(\"digits\"))");
+    for part in [
+        "Weir: pkg:cran/weire@1.0 in stage strict: block",
+        WHY,
+        "DONE (weirb)",
+        "[1] 3",
+        "asks Weir (options(repos), CRAN)",
+        "nothing goes around Weir",
+        "~/.Rprofile is as it was",
+    ] {
+        assert!(seen.text.contains(part), "`{part}` is missing from\n{}", seen.text);
+    }
+}
+
+#[test]
 fn garbage_in_the_place_of_a_list_leaves_the_catalogue_as_it_is() {
     let Some(tree) = Tree::make() else { return };
     for list in ["archive", "current"] {

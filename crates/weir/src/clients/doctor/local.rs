@@ -64,7 +64,16 @@ fn one(looked: &Looked<'_>, Known { client, .. }: Known) -> Vec<Finding> {
             }
         }
     }
-    findings.into_iter().map(|finding| finding.of(client.id)).collect()
+    let home = format!("{}/", looked.here.home().display());
+    let short = |text: String| text.replace(&home, "~/");
+    findings
+        .into_iter()
+        .map(|finding| Finding {
+            message: short(finding.message),
+            mend: finding.mend.map(short),
+            ..finding.of(client.id)
+        })
+        .collect()
 }
 
 fn judged(looked: &Looked<'_>, id: &str, told: &Told) -> Option<Finding> {
