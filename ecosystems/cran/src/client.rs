@@ -27,11 +27,7 @@ fn settings(gate: &Gate, machine: &dyn Machine, scope: Scope) -> Edits {
         Scope::User => profile(machine),
         Scope::Project => machine.project().join(".Rprofile"),
     };
-    let block = HOOK
-        .replace("{server}", &gate.server)
-        .replace("{stage}", &gate.stage)
-        .replace("{base}", &gate.base())
-        .replace("{host}", gate.host());
+    let block = HOOK.replace("{base}", &gate.base()).replace("{host}", gate.host());
     let mut edits = vec![Edit::new(file, Format::Block, vec![Change::Set(Vec::new(), Value::Text(block))])];
     edits.extend(gate.netrc(machine));
     Ok(edits)

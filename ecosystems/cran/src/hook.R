@@ -1,6 +1,4 @@
 local({
-  server <- "{server}"
-  stage <- "{stage}"
   # The token is in netrc, which R does not read by itself. It goes into a header: R repeats addresses in its warnings.
   login <- function() {
     netrc <- Sys.getenv("NETRC", path.expand("~/.netrc"))
@@ -19,7 +17,7 @@ local({
     installed <- rownames(utils::installed.packages())
     for (package in packages[!packages %in% installed]) {
       if (!grepl("^[A-Za-z][A-Za-z0-9.]*$", package)) next
-      url <- paste0(server, "/api/v1/explain?format=text&stage=", stage, "&purl=pkg%3Acran%2F", package)
+      url <- paste0("{base}/weir/", package)
       connection <- url(url, headers = login())
       told <- tryCatch(suppressWarnings(readLines(connection, warn = FALSE)), error = function(e) character())
       try(close(connection), silent = TRUE)

@@ -66,14 +66,13 @@ fn one(looked: &Looked<'_>, Known { client, .. }: Known) -> Vec<Finding> {
     }
     let home = format!("{}/", looked.here.home().display());
     let short = |text: String| text.replace(&home, "~/");
-    findings
-        .into_iter()
-        .map(|finding| Finding {
-            message: short(finding.message),
-            mend: finding.mend.map(short),
-            ..finding.of(client.id)
-        })
-        .collect()
+    let mut of_client = Vec::with_capacity(findings.len());
+    for mut finding in findings {
+        finding.message = short(finding.message);
+        finding.mend = finding.mend.map(short);
+        of_client.push(finding.of(client.id));
+    }
+    of_client
 }
 
 fn judged(looked: &Looked<'_>, id: &str, told: &Told) -> Option<Finding> {
