@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod artifact;
+mod client;
 mod index;
 mod name;
 mod notices;
@@ -17,6 +18,7 @@ pub use version::Version;
 use std::io::BufRead;
 
 use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, LeftOut, Place, Shard, Shards, Source};
+use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
@@ -94,6 +96,10 @@ impl Registry for Channels {
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {
         protocol::setup(base)
+    }
+
+    fn clients(&self) -> &'static [Client] {
+        client::CLIENTS
     }
 
     fn install_command(&self, package: &PackageName, version: &str) -> String {

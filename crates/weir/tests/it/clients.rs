@@ -257,6 +257,41 @@ async fn a_project_gets_its_own_settings_and_tokens_stay_with_the_person() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_format_of_settings_is_edited_and_comes_back() {
+    let mut home = Home::new().await;
+    home.place.environment("WEIR_TOKEN", TOKEN);
+    home.write(".condarc", "# ours\nchannels:\n- defaults # all\n- https://a.example/x\nauto_activate_base: false\n");
+    home.write(
+        ".m2/settings.xml",
+        "<settings>\r\n  <!-- ours -->\r\n  <mirrors>\r\n    <mirror><id>a</id><url>https://a.example/</url></mirror>\r\n  \
+         </mirrors>\r\n</settings>\r\n",
+    );
+    home.write(".Rprofile", "options(digits = 3)\n");
+    let before = home.all();
+    home.weir("use prod --server https://weir.example --conda --mamba --pixi --r --maven --gradle").expect(0);
+    assert_eq!(
+        home.read(".condarc"),
+        "# ours\nchannels:\n  - \"conda-forge\"\nauto_activate_base: false\nchannel_alias: \
+         \"https://weir.example/prod/conda\"\ndefault_channels: []\n"
+    );
+    let pixi = home.read(".config/pixi/config.toml");
+    assert!(pixi.contains("\"https://conda.anaconda.org\" = [\"https://weir.example/prod/conda\"]"), "{pixi}");
+    let maven = home.read(".m2/settings.xml");
+    assert!(maven.starts_with("<settings>\r\n  <!-- ours -->\r\n  <mirrors>\r\n"), "{maven}");
+    assert!(
+        maven.contains("<url>https://weir.example/prod/maven</url>\r\n") && !maven.contains("a.example"),
+        "{maven}"
+    );
+    assert!(home.read(".Rprofile").starts_with("options(digits = 3)\n\n# >>> weir use >>>\n"));
+    assert!(home.read(".gradle/init.d/weir.gradle").contains("def weir = 'https://weir.example/prod/maven'"));
+    for file in [".Rprofile", ".condarc", ".gradle/init.d/weir.gradle"] {
+        assert!(!home.read(file).contains(TOKEN), "{file}");
+    }
+    home.weir("use --undo").expect(0);
+    assert_eq!(home.all(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_pipeline_gets_variables_and_files_with_the_token_from_its_secrets() {
     let home = Home::new().await;
     let ran = home.weir("use prod --server https://weir.example --ci github --pip --npm --cargo").expect(0);
