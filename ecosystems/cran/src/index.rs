@@ -55,21 +55,35 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// Reads a record; `None` if it is of another package than `name`, or cannot be read.
     pub fn read(record: Record<'a>, name: &str) -> Option<Self> {
-        let kind = match record.fields().next().filter(|field| field.name == WRITTEN).map(|field| field.value) {
-            None => Kind::Current,
-            Some(b"archived") => Kind::Archived,
-            Some(b"dated") => Kind::Dated,
-            Some(_) => return None,
-        };
-        if record.get("Package")? != name {
+        let mut kind = Kind::Current;
+        let (mut package, mut version, mut path) = (None, None, None);
+        for (at, field) in record.fields().enumerate() {
+            match (field.name, field.value) {
+                (WRITTEN, value) if at == 0 => {
+                    kind = match value {
+                        b"archived" => Kind::Archived,
+                        b"dated" => Kind::Dated,
+                        _ => return None,
+                    }
+                }
+                ("Package", value) => package = package.or(Some(value)),
+                ("Version", value) => version = version.or(Some(value)),
+                ("Path", value) => path = path.or(Some(value)),
+                _ => {}
+            }
+            // What Weir has written begins with all that counts, and there are many of them.
+            if kind != Kind::Current && version.is_some() {
+                break;
+            }
+        }
+        if package? != name.as_bytes() {
             return None;
         }
-        let version = record.get("Version")?;
         // A version becomes part of a file's name.
-        Version::parse(&version).ok().filter(|_| version.trim() == version)?;
-        let directory = match (kind, record.get("Path")) {
+        let version = std::str::from_utf8(version?).ok().filter(|version| Version::parse(version).is_ok())?.to_owned();
+        let directory = match (kind, path) {
             (Kind::Archived, _) => format!("Archive/{name}/"),
-            (_, Some(path)) => directory(&path)?,
+            (_, Some(path)) => directory(std::str::from_utf8(path).ok()?)?,
             (_, None) => String::new(),
         };
         Some(Self { kind, version, directory, record })
@@ -83,6 +97,11 @@ impl<'a> Entry<'a> {
     fn modified(&self) -> Option<Timestamp> {
         self.record.get(MODIFIED).and_then(|text| Timestamp::parse(&text))
     }
+}
+
+/// True for a record that Weir has written.
+pub fn is_written(record: &[u8]) -> bool {
+    record.strip_prefix(WRITTEN.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
 }
 
 /// A directory below `src/contrib` that a record may name: `4.5.0/Recommended`.
@@ -155,7 +174,12 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
 fn release(name: &str, base: &str, entry: &Entry<'_>, dated: Option<&Entry<'_>>) -> Release {
     let file = entry.file(name);
     let published = dated.and_then(Entry::modified);
-    let md5 = entry.record.get("MD5sum").and_then(|text| unhex(&text)).filter(|bytes| bytes.len() == 16);
+    let is_current = entry.kind == Kind::Current;
+    let md5 = is_current
+        .then(|| entry.record.get("MD5sum"))
+        .flatten()
+        .and_then(|text| unhex(&text))
+        .filter(|bytes| bytes.len() == 16);
     let artifact = Artifact {
         url: format!("{base}/{}{file}", entry.directory),
         file,
@@ -167,8 +191,8 @@ fn release(name: &str, base: &str, entry: &Entry<'_>, dated: Option<&Entry<'_>>)
     Release {
         version: entry.version.clone(),
         published,
-        license: (entry.kind == Kind::Current).then(|| license::spdx(&entry.record.get("License").unwrap_or_default())),
-        origin: origin(entry.record),
+        license: is_current.then(|| license::spdx(&entry.record.get("License").unwrap_or_default())),
+        origin: if is_current { origin(entry.record) } else { Origin::default() },
         artifacts: vec![artifact],
         ..Release::default()
     }

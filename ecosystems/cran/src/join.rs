@@ -11,7 +11,7 @@ use weir_core::registry::Page;
 
 use crate::dcf::{Record, write_field};
 use crate::dependency::{Requirement, requirements};
-use crate::index::{Entry, Kind};
+use crate::index::{self, Entry, Kind};
 use crate::name::split;
 use crate::substitute::{Candidate, Cause, Package, Solution, solve};
 use crate::version::Version;
@@ -66,8 +66,12 @@ struct Listing {
 impl Joining for Catalogue {
     fn package(&mut self, key: &str, page: &Page<'_>, pieces: &[&[u8]]) {
         let (_, name) = split(page.package);
-        let entries: Vec<Option<Entry<'_>>> =
-            pieces.iter().map(|piece| Record::first(piece).and_then(|record| Entry::read(record, name))).collect();
+        let mut entries: Vec<Option<Entry<'_>>> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            // Of what Weir has written the index tells all that counts.
+            let record = Record::first(piece).filter(|_| !index::is_written(piece));
+            entries.push(record.and_then(|record| Entry::read(record, name)));
+        }
         let mut needs: HashMap<&str, Vec<Requirement>> = HashMap::new();
         for entry in entries.iter().flatten().filter(|entry| entry.kind == Kind::Current) {
             // One version in two records: both are shown or none, so the needs of both have to be met.
