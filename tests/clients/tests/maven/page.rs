@@ -1,0 +1,129 @@
+//! `docs/reference/clients-maven.md`: written by a run, and compared with what the next one sees.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::gate::Maven;
+
+/// What Maven left: on the screen, without what differs from run to run, and in its repository.
+pub struct Seen {
+    pub text: String,
+    pub jars: Vec<String>,
+}
+
+impl Seen {
+    /// The JARs of an artifact that are there afterwards.
+    pub fn jar(&self, artifact: &str) -> Vec<&str> {
+        self.jars.iter().map(String::as_str).filter(|jar| jar.starts_with(artifact)).collect()
+    }
+}
+
+/// The page.
+pub struct Page {
+    glance: String,
+    lines: String,
+}
+
+/// One Maven's row.
+pub struct Row<'a> {
+    page: &'a mut Page,
+    cells: Vec<String>,
+    version: String,
+}
+
+const CASES: [&str; 5] = [
+    "allowed",
+    "range",
+    "range in which all is refused",
+    "pinned to a refused version",
+    "upstream down, and Weir has nothing",
+];
+
+impl Page {
+    /// With nothing seen yet.
+    pub fn new(mavens: &[Maven]) -> Self {
+        let versions: Vec<&str> = mavens.iter().map(|maven| maven.version.as_str()).collect();
+        let glance = format!(
+            "\
+# What people see in Maven
+
+What Maven {} shows when Weir lets a library through, refuses it, or cannot reach upstream. The repository is
+Maven Central, the library a build extension or an imported POM of a project that has nothing else, and checksums that do not fit
+are errors (`-C`). Written and compared by `cargo test -p weir-clients --test maven`, as [clients.md](clients.md) is. Gradle is not
+driven here: it prints the status line, as Maven 3.8 does.
+
+*says why*: rule, advisory and nearest allowed version are on the screen. A range never sees a refused version, so nothing is said
+of it: `weir explain` does.
+
+The stage has `vulnerability = {{ block-cvss = 10.0 }}`, which refuses log4j-core from 2.0 to 2.14.1.
+
+| Maven | {} |
+|---|{}
+",
+            versions.join(" and "),
+            CASES.join(" | "),
+            "---|".repeat(CASES.len())
+        );
+        Self { glance, lines: String::from("\n## The line that tells most\n") }
+    }
+
+    /// The next row.
+    pub fn row(&mut self, maven: &Maven) -> Row<'_> {
+        Row { page: self, cells: Vec::new(), version: maven.version.clone() }
+    }
+
+    /// Compares the page with what was seen; writes it where WEIR_UPDATE is set.
+    pub fn check(&self) {
+        let page = format!("{}{}", self.glance, self.lines);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/clients-maven.md");
+        if std::env::var_os("WEIR_UPDATE").is_some() {
+            return std::fs::write(path, &page).unwrap();
+        }
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(
+            page, there,
+            "docs/reference/clients-maven.md is not what Maven prints; WEIR_UPDATE=1 writes it again"
+        );
+    }
+}
+
+impl Row<'_> {
+    /// A case in which an artifact came.
+    pub fn resolves(&mut self, seen: &Seen, artifact: &str) {
+        self.cells.push(format!("resolves {}", seen.jar(artifact).join(", ").trim_end_matches(".jar")));
+    }
+
+    /// A case in which none came, with the line that tells the reason and has `with` in it.
+    pub fn refused(&mut self, seen: &Seen, with: &str) {
+        self.fails("fails, says why", seen, with);
+    }
+
+    /// A case in which none came, with the line that has `with` in it and tells no reason.
+    pub fn missing(&mut self, seen: &Seen, with: &str) {
+        self.fails("fails", seen, with);
+    }
+
+    fn fails(&mut self, cell: &str, seen: &Seen, with: &str) {
+        let line = seen.text.lines().find(|line| line.contains(with));
+        let case = CASES.get(self.cells.len()).copied().unwrap_or_default();
+        let line = line.unwrap_or_else(|| panic!("{case}: nothing says `{with}`:\n{}", seen.text));
+        self.cells.push(cell.to_owned());
+        writeln!(self.page.lines, "\nMaven {}, {case}:\n\n```\n{}\n```", self.version, plain(line)).unwrap();
+    }
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        writeln!(self.page.glance, "| {} | {} |", self.version, self.cells.join(" | ")).unwrap();
+    }
+}
+
+/// A line without decision ids and what surrounds it.
+fn plain(line: &str) -> String {
+    let line = line.trim().trim_start_matches("[ERROR]").trim();
+    let line = line.split(" @ ").next().unwrap_or(line).trim_end_matches(['@', ' ']);
+    match line.split_once("URL/d/") {
+        Some((before, after)) => format!("{before}http://HOST/d/ID{}", after.get(16..).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
