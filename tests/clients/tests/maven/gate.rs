@@ -44,6 +44,24 @@ impl Maven {
     }
 }
 
+/// A Gradle that is installed.
+pub struct Gradle {
+    program: PathBuf,
+    /// `4.4.1`.
+    pub version: String,
+}
+
+impl Gradle {
+    /// That of this machine.
+    pub fn find() -> Option<Self> {
+        let program = skip::program("gradle")?;
+        let output = Command::new(&program).arg("--version").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.lines().find_map(|line| line.strip_prefix("Gradle "));
+        Some(Self { program, version: version.unwrap_or_default().trim().to_owned() })
+    }
+}
+
 /// A Weir with a data directory of its own, with advisories imported. It ends when this is dropped.
 pub struct Gate {
     child: Child,
@@ -108,24 +126,25 @@ impl Gate {
         );
         std::fs::write(home.path().join("pom.xml"), project).unwrap();
         std::fs::write(home.path().join("settings.xml"), settings).unwrap();
-        let repository = home.path().join("repository");
-        let output = Command::new(&maven.program)
-            .args(["-B", "-ntp", "-C", "-s", "settings.xml", "validate"])
-            .arg(format!("-Dmaven.repo.local={}", repository.display()))
-            .current_dir(home.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("JAVA_HOME", std::env::var_os("JAVA_HOME").unwrap_or_else(OsString::new))
-            .env("HOME", home.path())
-            .env("LANG", "C.UTF-8")
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        let mut jars = Vec::new();
-        files(&repository, &mut jars);
-        jars.retain(|file| file.ends_with(".jar"));
-        jars.sort_unstable();
-        Seen { text: text.replace(&self.url, "URL").replace(&home.path().display().to_string(), "~"), jars }
+        let mut command = Command::new(&maven.program);
+        command.args(["-B", "-ntp", "-C", "-s", "settings.xml", "validate"]);
+        command.arg(format!("-Dmaven.repo.local={}", home.path().join("repository").display()));
+        run(&mut command, home.path(), &self.url)
+    }
+
+    /// Has Gradle resolve one library, with nothing but a stage for a repository and an empty cache.
+    pub fn gradle(&self, gradle: &Gradle, stage: &str, name: &str, version: &str) -> Seen {
+        let home = tempfile::tempdir().unwrap();
+        let url = &self.url;
+        let build = format!(
+            "repositories {{ maven {{ url '{url}/{stage}/maven' }} }}\nconfigurations {{ demo }}\n\
+             dependencies {{ demo '{name}:{version}' }}\ntask demo {{ doLast {{ println configurations.demo.files }} }}\n"
+        );
+        std::fs::write(home.path().join("build.gradle"), build).unwrap();
+        std::fs::write(home.path().join("settings.gradle"), "rootProject.name = 'demo'\n").unwrap();
+        let mut command = Command::new(&gradle.program);
+        command.args(["--no-daemon", "-q", "demo"]).env("GRADLE_USER_HOME", home.path().join("gradle"));
+        run(&mut command, home.path(), url)
     }
 
     /// The status and text of an address, as nobody's client.
@@ -146,6 +165,24 @@ impl Drop for Gate {
             eprintln!("{}", std::fs::read_to_string(self.root.path().join("log")).unwrap_or_default());
         }
     }
+}
+
+/// Runs a client in a home of its own, and says what it prints and which JARs it has then.
+fn run(command: &mut Command, home: &Path, url: &str) -> Seen {
+    let own: Vec<(OsString, OsString)> =
+        command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    command.current_dir(home).env_clear().envs(own).env("HOME", home).env("LANG", "C.UTF-8");
+    for name in ["PATH", "JAVA_HOME"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let mut jars = Vec::new();
+    files(home, &mut jars);
+    jars.retain(|file| file.ends_with(".jar"));
+    jars.sort_unstable();
+    jars.dedup();
+    Seen { text: text.replace(url, "URL").replace(&home.display().to_string(), "~"), jars }
 }
 
 fn library(name: &str, version: &str) -> String {

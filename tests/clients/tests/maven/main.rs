@@ -1,4 +1,4 @@
-//! Maven through a real `weir serve`, against Maven Central. What it shows is written to `docs/reference/clients-maven.md`.
+//! Maven and Gradle through a real `weir serve`, against Maven Central. What they show is written to `docs/reference/clients-maven.md`.
 //!
 //! A project whose one build extension is the library in question makes Maven resolve POM and JAR and run nothing else, so
 //! that little has to be fetched. Of an extension Maven 3.9 does not print why it cannot be had; of an imported POM it does, as
@@ -13,7 +13,7 @@
 mod gate;
 mod page;
 
-use gate::{Gate, Maven};
+use gate::{Gate, Gradle, Maven};
 use page::Page;
 
 /// What the stage refuses: Log4Shell, by the advisories beside the project. Old plugins of Maven itself would fall to less.
@@ -31,9 +31,9 @@ fn maven_resolves_what_is_allowed_and_is_told_why_not() {
         return;
     }
     let Some(gate) = Gate::start(None, POLICY) else { return };
-    let mut page = Page::new(&mavens);
+    let mut page = Page::new();
     for maven in &mavens {
-        let mut row = page.row(maven);
+        let mut row = page.row(format!("Maven {}", maven.version));
 
         let seen = gate.resolve(maven, "strict", GSON, "2.10.1");
         assert_eq!(seen.jar("gson"), ["gson-2.10.1.jar"], "{}", seen.text);
@@ -53,8 +53,22 @@ fn maven_resolves_what_is_allowed_and_is_told_why_not() {
         // One for each, so that each is the first to find upstream gone, and hears the same.
         let Some(nowhere) = Gate::start(Some("http://127.0.0.1:1/"), POLICY) else { return };
         let seen = nowhere.import(maven, "strict", GSON, "2.10.1");
-        row.refused(&seen, "cannot be reached");
+        row.refused(&seen, "be reached");
     }
+    let Some(gradle) = Gradle::find() else { return };
+    let mut row = page.row(format!("Gradle {}", gradle.version));
+    let resolve = |gate: &Gate, name: &str, version: &str| gate.gradle(&gradle, "strict", name, version);
+    for (name, version, jar) in [(GSON, "2.10.1", "gson-2.10.1.jar"), (API, "[2.13,2.15.0)", "log4j-api-2.14.1.jar")] {
+        let artifact = name.split_once(':').unwrap().1;
+        let seen = resolve(&gate, name, version);
+        assert_eq!(seen.jar(artifact), [jar], "{}", seen.text);
+        row.resolves(&seen, artifact);
+    }
+    row.missing(&resolve(&gate, CORE, "[2.14,2.15.0)"), "Could not find any version that matches");
+    row.refused(&resolve(&gate, CORE, "2.14.1"), WHY);
+    let Some(nowhere) = Gate::start(Some("http://127.0.0.1:1/"), POLICY) else { return };
+    row.refused(&resolve(&nowhere, GSON, "2.10.1"), "be reached");
+    drop(row);
     page.check();
 }
 

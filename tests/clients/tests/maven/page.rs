@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::gate::Maven;
-
-/// What Maven left: on the screen, without what differs from run to run, and in its repository.
+/// What a client left: on the screen, without what differs from run to run, and in its cache.
 pub struct Seen {
     pub text: String,
     pub jars: Vec<String>,
@@ -24,11 +22,11 @@ pub struct Page {
     lines: String,
 }
 
-/// One Maven's row.
+/// One client's row.
 pub struct Row<'a> {
     page: &'a mut Page,
     cells: Vec<String>,
-    version: String,
+    client: String,
 }
 
 const CASES: [&str; 5] = [
@@ -41,26 +39,24 @@ const CASES: [&str; 5] = [
 
 impl Page {
     /// With nothing seen yet.
-    pub fn new(mavens: &[Maven]) -> Self {
-        let versions: Vec<&str> = mavens.iter().map(|maven| maven.version.as_str()).collect();
+    pub fn new() -> Self {
         let glance = format!(
             "\
-# What people see in Maven
+# What people see in Maven and Gradle
 
-What Maven {} shows when Weir lets a library through, refuses it, or cannot reach upstream. The repository is
-Maven Central, the library a build extension or an imported POM of a project that has nothing else, and checksums that do not fit
-are errors (`-C`). Written and compared by `cargo test -p weir-clients --test maven`, as [clients.md](clients.md) is. Gradle is not
-driven here: it prints the status line, as Maven 3.8 does.
+What they show when Weir lets a library through, refuses it, or cannot reach upstream. The repository is Maven Central. For Maven
+the library is a build extension or an imported POM of a project that has nothing else, and checksums that do not fit are errors
+(`-C`); for Gradle it is the one dependency of a configuration. Written and compared by `cargo test -p weir-clients --test maven`,
+as [clients.md](clients.md) is.
 
 *says why*: rule, advisory and nearest allowed version are on the screen. A range never sees a refused version, so nothing is said
 of it: `weir explain` does.
 
 The stage has `vulnerability = {{ block-cvss = 10.0 }}`, which refuses log4j-core from 2.0 to 2.14.1.
 
-| Maven | {} |
+| client | {} |
 |---|{}
 ",
-            versions.join(" and "),
             CASES.join(" | "),
             "---|".repeat(CASES.len())
         );
@@ -68,8 +64,8 @@ The stage has `vulnerability = {{ block-cvss = 10.0 }}`, which refuses log4j-cor
     }
 
     /// The next row.
-    pub fn row(&mut self, maven: &Maven) -> Row<'_> {
-        Row { page: self, cells: Vec::new(), version: maven.version.clone() }
+    pub fn row(&mut self, client: String) -> Row<'_> {
+        Row { page: self, cells: Vec::new(), client }
     }
 
     /// Compares the page with what was seen; writes it where WEIR_UPDATE is set.
@@ -82,7 +78,7 @@ The stage has `vulnerability = {{ block-cvss = 10.0 }}`, which refuses log4j-cor
         let there = std::fs::read_to_string(path).unwrap_or_default();
         assert_eq!(
             page, there,
-            "docs/reference/clients-maven.md is not what Maven prints; WEIR_UPDATE=1 writes it again"
+            "docs/reference/clients-maven.md is not what they print; WEIR_UPDATE=1 writes it again"
         );
     }
 }
@@ -108,19 +104,19 @@ impl Row<'_> {
         let case = CASES.get(self.cells.len()).copied().unwrap_or_default();
         let line = line.unwrap_or_else(|| panic!("{case}: nothing says `{with}`:\n{}", seen.text));
         self.cells.push(cell.to_owned());
-        writeln!(self.page.lines, "\nMaven {}, {case}:\n\n```\n{}\n```", self.version, plain(line)).unwrap();
+        writeln!(self.page.lines, "\n{}, {case}:\n\n```\n{}\n```", self.client, plain(line)).unwrap();
     }
 }
 
 impl Drop for Row<'_> {
     fn drop(&mut self) {
-        writeln!(self.page.glance, "| {} | {} |", self.version, self.cells.join(" | ")).unwrap();
+        writeln!(self.page.glance, "| {} | {} |", self.client, self.cells.join(" | ")).unwrap();
     }
 }
 
 /// A line without decision ids and what surrounds it.
 fn plain(line: &str) -> String {
-    let line = line.trim().trim_start_matches("[ERROR]").trim();
+    let line = line.trim().trim_start_matches("[ERROR]").trim().trim_start_matches("> ");
     let line = line.split(" @ ").next().unwrap_or(line).trim_end_matches(['@', ' ']);
     match line.split_once("URL/d/") {
         Some((before, after)) => format!("{before}http://HOST/d/ID{}", after.get(16..).unwrap_or_default()),
