@@ -30,8 +30,8 @@ const HEAD: &str = "\
 
 What each package manager prints when Weir lets a release through, refuses it, or cannot reach upstream. Every line below is
 printed by the real client, installing through `weir serve` from the public registries; the address of a stage is shortened to
-`URL`, the address of a decision to `http://HOST/d/ID`, the address of an upstream to `UPSTREAM`. R, Maven and Go have pages of their own:
-[clients-r.md](clients-r.md), [clients-maven.md](clients-maven.md), [clients-go.md](clients-go.md).
+`URL`, the address of a decision to `http://HOST/d/ID`, the address of an upstream to `UPSTREAM`. R, conda, Maven and Go have pages of their own:
+[clients-r.md](clients-r.md), [clients-conda.md](clients-conda.md), [clients-maven.md](clients-maven.md), [clients-go.md](clients-go.md).
 
 This page is written by its test, and the test fails when a client prints something else:
 
