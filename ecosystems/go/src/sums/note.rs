@@ -96,7 +96,7 @@ impl Head {
         Self::parse(key.verified(note)?)
     }
 
-    /// Reads what [`Head::to_string`] writes.
+    /// Reads what `Head` is written as.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
         let (Some(TITLE), Some(size), Some(hash)) = (lines.next(), lines.next(), lines.next()) else {
