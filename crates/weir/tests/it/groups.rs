@@ -40,6 +40,10 @@ async fn a_wrong_group_is_told_with_its_name_and_the_way_out() {
         (group("corp", url, "") + &group("corp", url, ""), vec!["name = \"corp\" is there twice"]),
         (group("corp", url, "packages = [\"a b\"]"), vec!["`corp` packages: `a b` matches no possible name"]),
         (group("corp", "ftp://packages.example", ""), vec!["[[upstream.pypi.group]] `corp`", "ftp://packages.example"]),
+        (
+            group("corp", url, "").replace("pypi", "cran"),
+            vec!["[[upstream.cran.group]]", "in one document", "set `url`"],
+        ),
         (group("corp", url, "pakages = []"), vec!["unknown field `pakages`", "packages"]),
     ] {
         place.configure(&more);
