@@ -80,7 +80,7 @@ const TRIES: &[Try] = &[
         ],
         command: "cargo fetch",
         asked: "/prod/cargo/",
-        shows_token: true,
+        shows_token: false,
     },
     Try {
         client: "go",
@@ -255,6 +255,8 @@ impl Machine {
             .current_dir(home.join("project"))
             .env_clear()
             .env("HOME", home)
+            // Java takes the home from the system's list of users, not from HOME.
+            .env("GRADLE_USER_HOME", home.join(".gradle"))
             .env("PATH", &self.path)
             .env("LANG", "C.UTF-8")
             .env("NO_COLOR", "1")
