@@ -113,7 +113,10 @@ impl Gateway {
         let token = call.headers.contains_key(http::header::AUTHORIZATION);
         let request = weir_core::registry::Request { method, path, query, accept, base: &call.base, token };
         match call.ecosystem.registry.route(&request)? {
-            Ask::Index { package, form } => self.page(call, &package, &form).await,
+            Ask::Index { package, form } => {
+                self.is_published(call.ecosystem, &package, principal).await?;
+                self.page(call, &package, &form).await
+            }
             Ask::Artifact { package, which, part } => self.artifact(call, &package, &which, part).await,
             Ask::Reply(reply) => Ok(respond::reply(reply)),
             Ask::Redirect(to) => Ok(respond::redirect(&format!("{}/{to}", call.base))),

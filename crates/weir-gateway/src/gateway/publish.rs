@@ -125,6 +125,26 @@ impl Gateway {
         )))
     }
 
+    /// `Err` if nothing is published yet of a private name that is the principal's to publish. cargo looks first, and takes a
+    /// refusal for an error: 404 tells it the way. No upstream is asked either way.
+    pub(super) async fn is_published(
+        &self,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+        principal: &Principal,
+    ) -> Result<(), Failure> {
+        if !covers(&principal.publish, ecosystem, package) {
+            return Ok(());
+        }
+        let policy = self.policy.load_full();
+        let is_private = policy.stages().any(|stage| weir_policy::private_name(stage, ecosystem, package).is_some());
+        let is_ours = is_private && !self.homes.members().is_own(ecosystem, package);
+        if is_ours && self.hosting(ecosystem, package).await? == Hosting::Elsewhere {
+            return Err(Failure::NotFound(format!("nothing of `{package}` is published yet; it is yours to publish")));
+        }
+        Ok(())
+    }
+
     fn may_publish_any(&self, ecosystem: &'static Ecosystem, principal: &Principal) -> Result<(), Failure> {
         if principal.publish.iter().any(|pattern| is_of(pattern, ecosystem)) {
             return Ok(());

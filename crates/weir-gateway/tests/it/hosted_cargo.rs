@@ -72,6 +72,15 @@ async fn a_crate_is_published_yanked_restored_and_downloaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_publish_a_private_name_is_told_that_there_is_nothing_yet() {
+    let gate = gate().await;
+    assert_eq!(gate.get("/dev/cargo/ac/me/acme-core").await.status, 404);
+    gate.publisher_named("ann", &["cargo:other"]);
+    assert_eq!(gate.get("/dev/cargo/ac/me/acme-core").await.status, 403);
+    assert_eq!(gate.seen().len(), 0, "{:?}", gate.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn owners_may_publish_what_their_patterns_do_not_mean() {
     let gate = gate().await;
     assert_eq!(gate.cargo_publish("acme-core", "1.0.0").await.status, 200);

@@ -113,5 +113,5 @@ async fn a_publication_that_is_not_what_it_says_is_refused() {
         assert_eq!(answer.status, 400, "{problem}: {}", answer.text());
         assert!(answer.text().contains(problem), "{problem}: {}", answer.text());
     }
-    assert_eq!((gate.events("published").await.len(), gate.get("/dev/npm/@acme%2fx").await.status), (0, 403));
+    assert_eq!((gate.events("published").await.len(), gate.get("/dev/npm/@acme%2fx").await.status), (0, 404));
 }
