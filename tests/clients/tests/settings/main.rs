@@ -86,8 +86,8 @@ const TRIES: &[Try] = &[
         client: "go",
         program: "go",
         files: &[("go.mod", "module x\n\ngo 1.21\n")],
-        command: "go mod download rsc.io/quote@v1.5.2",
-        asked: "/prod/go/rsc.io/quote/",
+        command: "go mod download golang.org/x/text@v0.14.0",
+        asked: "/prod/go/golang.org/x/text/",
         shows_token: false,
     },
     Try {
