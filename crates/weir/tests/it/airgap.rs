@@ -58,7 +58,7 @@ async fn a_machine_without_any_network_serves_and_refuses_what_the_other_one_doe
     let (before, bytes) =
         (decisions(&server), server.get(&place.wheel(&server, "dev", "example", "1.1.0")).expect(200).body);
     server.stop();
-    let status = place.weir(["feeds", "status", "--format", "json"]).expect(0).json();
+    let status = place.weir(["feeds", "status", "--format", "json"]).expect(0).json()["feeds"].clone();
     let (bundle, made) = export(&place, "bundle.tar.zst", &[]);
     assert_eq!((&made["missing"], &made["since"]), (&0.into(), &Value::Null), "{made}");
     let key = key(&place);
@@ -67,8 +67,8 @@ async fn a_machine_without_any_network_serves_and_refuses_what_the_other_one_doe
     let report = import(&place, &bundle, &key, &["--adopt-policy"]).expect(0).json();
     assert_eq!((&report["blobs"], &report["policy"]), (&made["blobs"], &"put into force".into()), "{report}");
     assert_eq!(fs::read(place.data.join("policy.toml")).unwrap(), fs::read(here.join("policy.toml")).unwrap());
-    let there = place.weir(["feeds", "status", "--format", "json"]).expect(0).json();
-    assert_eq!(there["feeds"][0]["as_of"], status["feeds"][0]["as_of"], "as current as where it comes from");
+    let there = place.weir(["feeds", "status", "--format", "json"]).expect(0).json()["feeds"].clone();
+    assert_eq!(there, status, "as current as where it comes from");
     place.weir(["admin", "check", "--deep"]).expect(0);
 
     let asked = place.fake.requests().len();
@@ -156,7 +156,7 @@ async fn nothing_of_a_bundle_counts_that_nobody_trusts_or_that_was_damaged() {
     import(&place, &bundle, "weir-bundle+1+2", &[]).expect(2).tells(&["--trust `weir-bundle+1+2` cannot be used"]);
 
     let bytes = fs::read(&bundle).unwrap();
-    let cut = place.file("cut.tar.zst", &bytes[..bytes.len() * 4 / 5]);
+    let cut = place.file("cut.tar.zst", &bytes[..bytes.len() - 100]);
     import(&place, &cut, &own, &[]).expect(2);
     let text = place.file("text.tar.zst", "hello");
     import(&place, &text, &own, &[]).expect(2).tells(&["text.tar.zst"]);

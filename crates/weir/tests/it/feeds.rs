@@ -61,9 +61,11 @@ async fn status_tells_which_data_there_is_and_how_old_in_words() {
     place.import(&[osv("PYSEC-2026-1", "PyPI", "example", "1.1.0")]);
     place.weir(["feeds", "status"]).expect(0).prints(&["PyPI", "1 records", "confirmed just now"]);
     let json = place.weir(["feeds", "status", "--format", "json"]).expect(0).json();
-    assert_eq!(json["feeds"][0]["name"], "PyPI");
-    assert_eq!(json["feeds"][0]["records"], 1);
-    assert!(json["feeds"][0]["as_of"].as_str().unwrap().starts_with("20"));
+    let feeds = json["feeds"].as_array().unwrap();
+    let known: Vec<_> = feeds.iter().filter(|feed| feed["records"] != 0).collect();
+    assert_eq!(known.len(), 1, "{json}");
+    assert_eq!((&known[0]["name"], &known[0]["records"]), (&"PyPI".into(), &1.into()));
+    assert!(known[0]["as_of"].as_str().unwrap().starts_with("20"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -78,7 +80,9 @@ async fn a_running_server_takes_over_imported_data_within_two_seconds() {
     let took = until("the import decides", Duration::from_secs(2), || server.get(&path).status == 403);
     println!("imported data was in use after {} ms", took.as_millis());
     assert!(server.get(&path).phrase.contains("PYSEC-2026-1"));
-    until("/readyz tells of the data", PATIENCE, || server.get("/readyz").json()["feeds"][0]["name"] == "PyPI");
+    let told =
+        || server.get("/readyz").json()["feeds"].as_array().is_some_and(|it| it.iter().any(|it| it["name"] == "PyPI"));
+    until("/readyz tells of the data", PATIENCE, told);
 }
 
 /// Puts an OSV export with one record for PyPI on the fake upstream, and empty ones for the others.

@@ -200,7 +200,7 @@ async fn the_metrics_pass_promtool() {
     let text = answer.text();
     for sample in [
         "weir_requests_denied_total{reason=\"invalid\"} 1",
-        "weir_upstream_up{ecosystem=\"pypi\"} 1",
+        "weir_upstream_up{ecosystem=\"pypi\",upstream=\"pypi\"} 1",
         "weir_connections_open ",
         "weir_requests_in_flight ",
         "weir_policy_ok 1",

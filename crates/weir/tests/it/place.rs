@@ -59,9 +59,14 @@ impl Place {
     pub fn configure(&self, more: &str) {
         let fake = &self.fake;
         // Single keys of a table are set with dots, so that a test can add others to the same table.
+        // Nobody else is asked.
+        let others: String = ["conda", "cran", "go", "maven"]
+            .iter()
+            .map(|id| format!("upstream.{id}.url = \"{}/{id}/\"\n", fake.url().trim_end_matches('/')))
+            .collect();
         let text = format!(
             "feeds.sync = false\nserver.listen = \"127.0.0.1:0\"\nupstream.pypi.url = \"{}\"\n\
-             upstream.npm.url = \"{}\"\nupstream.cargo.url = \"{}\"\n{more}\n",
+             upstream.npm.url = \"{}\"\nupstream.cargo.url = \"{}\"\n{others}{more}\n",
             fake.pypi().url(),
             fake.npm().url(),
             fake.cargo().url()
