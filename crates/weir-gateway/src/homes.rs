@@ -3,7 +3,7 @@
 //! From exactly one: versions of two upstreams are never merged. A name that is bound to an upstream comes from there, else
 //! the first in order that has the package is its home, and stays so. A stranger who takes the name elsewhere, after it was
 //! deleted at home or before it appears there, gets nothing: a package that could come from two upstreams is refused until
-//! somebody binds its name ([ADR 7](../../../docs/adr/0007-one-package-one-upstream.md)).
+//! somebody binds its name ([ADR 10](../../../docs/adr/0010-one-package-one-upstream.md)).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -114,7 +114,8 @@ impl<'a> Blocks<'a> {
         self.packed.resize(block.packed as usize, 0);
         self.file.read_exact_at(&mut self.packed, block.at)?;
         into.clear();
-        into.reserve_exact((block.plain as usize).saturating_sub(into.capacity()));
+        // A buffer that was used for a shorter block grows: what is reserved counts from its length, which is 0.
+        into.reserve_exact(block.plain as usize);
         self.decoder.decompress_to_buffer(&self.packed, into).map(drop)
     }
 
@@ -126,7 +127,6 @@ impl<'a> Blocks<'a> {
                 let mut plain = if self.kept.len() >= BLOCKS { self.kept.remove(0).1 } else { Vec::new() };
                 let block =
                     *self.table.blocks.get(entry.block as usize).ok_or_else(|| io::Error::other("no such block"))?;
-                plain.reserve_exact((block.plain as usize).saturating_sub(plain.capacity()));
                 self.decode(&block, &mut plain)?;
                 self.kept.push((entry.block, plain));
                 self.kept.len() - 1

@@ -411,3 +411,17 @@ async fn a_private_name_is_on_no_list_and_never_asked_for() {
     assert_eq!(shop.ask("/dev/shop/tools/axe-1.0.0.box", &[]).await.status, 403);
     assert_eq!(shop.upstream.hits("/tools/axe-1.0.0.box"), 0);
 }
+
+#[tokio::test]
+async fn a_list_of_many_blocks_is_the_same_but_for_what_is_refused() {
+    let shop = TestShop::new("[stage.dev]\ndenied = [\"pkg:shop/tool7\"]\n").await;
+    // More than a megabyte, in lines that differ in length, so that no block is as long as the one before.
+    let file = |at: usize| format!("tool{}-1.0.0+{}.box", at % 997, "x".repeat(at * at % 61));
+    let line = |at: usize| format!("file {} {}", file(at), Digest::of(at.to_string().as_bytes()));
+    let list: Vec<String> = (0..12_000).map(line).collect();
+    shop.upstream.put("/tools/list", FakeResponse::ok(list.join("\n") + "\n"));
+    let answer = shop.ask("/dev/shop/tools/list", &[]).await;
+    let expected: Vec<&String> = list.iter().filter(|line| !line.contains("tool7-")).collect();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.text().lines().collect::<Vec<_>>(), expected);
+}

@@ -244,7 +244,9 @@ async fn searches_are_handed_on_and_the_rest_is_answered_here() {
     assert_eq!(config["dl"], format!("http://{}/dev/cargo/dl", gate.address));
     assert_eq!(config.get("auth-required"), None);
     assert!(gate.npm.requests().is_empty());
-    for (method, path) in [("PUT", "/dev/npm/example"), ("DELETE", WHEEL), ("POST", PAGES[2]), ("PATCH", PAGES[0])] {
+    let answer = gate.ask("PUT", "/dev/npm/example", &[("Content-Length", "0")]).await;
+    assert_eq!(answer.status, 403, "this token may publish nothing");
+    for (method, path) in [("DELETE", WHEEL), ("POST", PAGES[2]), ("PATCH", PAGES[0])] {
         let answer = gate.ask(method, path, &[("Content-Length", "0")]).await;
         assert_eq!(answer.status, 405, "{method} {path}");
     }

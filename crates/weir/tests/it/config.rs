@@ -11,14 +11,14 @@ async fn an_unknown_key_is_told_with_file_line_and_the_known_ones() {
     place.configure("[log]\nlevle = \"debug\"");
     let file = place.config_file();
     let ran = place.weir(["serve"]).expect(2);
-    ran.tells(&[file.to_str().unwrap(), ":7:1: unknown field `levle`", "`level`", "7 | levle", "^^^^^"]);
+    ran.tells(&[file.to_str().unwrap(), ":11:1: unknown field `levle`", "`level`", "11 | levle", "^^^^^"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_wrong_value_is_told_with_its_line() {
     let place = Place::new().await;
     place.configure("[retention]\ndocuments-days = \"many\"");
-    place.weir(["serve"]).expect(2).tells(&["weir.toml:7:18:", "invalid type: string \"many\"", "expected i64"]);
+    place.weir(["serve"]).expect(2).tells(&["weir.toml:11:18:", "invalid type: string \"many\"", "expected i64"]);
     place.configure("[log]\nformat = \"xml\"");
     place.weir(["serve"]).expect(2).tells(&["weir.toml", "[log] format is `xml`", "`text` or `json`"]);
     place.configure("[log]\nlevel = \"loud=shouting\"");
@@ -26,7 +26,7 @@ async fn a_wrong_value_is_told_with_its_line() {
     place.configure("feeds.interval-hours = 0");
     place.weir(["serve"]).expect(2).tells(&["weir.toml", "[feeds] interval-hours is 0", "sync = false"]);
     place.configure("this is no toml");
-    place.weir(["serve"]).expect(2).tells(&["weir.toml:6:", "6 | this is no toml"]);
+    place.weir(["serve"]).expect(2).tells(&["weir.toml:10:", "10 | this is no toml"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
