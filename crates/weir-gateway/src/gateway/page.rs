@@ -10,6 +10,7 @@ use weir_core::{Ecosystem, PackageName};
 use super::releases::documents_of;
 use super::{Call, Failure, Gateway, truncated};
 use crate::documents::DocumentError;
+use crate::hosted::Hosting;
 use crate::members::Member;
 use crate::phases::Phase;
 use crate::respond;
@@ -158,7 +159,7 @@ impl Gateway {
         }))
     }
 
-    /// A search tells upstream what is searched for: no word of it may be a private name.
+    /// A search tells upstream what is searched for: no word of it may be a private name, or one that is hosted here.
     async fn keep_private(&self, call: &mut Call<'_>, upstream: &Member, path: &str) -> Result<(), Failure> {
         let policy = self.policy.load_full();
         let rules: Vec<_> = call.stages.iter().filter_map(|stage| policy.stage(stage)).collect();
@@ -173,6 +174,12 @@ impl Gateway {
                 return Err(Failure::NotFound(format!(
                     "`{package}` comes from the upstream `{}` alone, and a search would tell its name to `{}`",
                     member.name, upstream.name
+                )));
+            }
+            if !matches!(self.hosting(call.ecosystem, &package).await?, Hosting::Elsewhere) {
+                return Err(Failure::NotFound(format!(
+                    "`{package}` is hosted here, and a search would tell its name to `{}`; its page is there under its name",
+                    upstream.name
                 )));
             }
             let private = |rules: &&_| weir_policy::private_name(rules, call.ecosystem, &package);

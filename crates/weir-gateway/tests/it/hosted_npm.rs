@@ -115,3 +115,14 @@ async fn a_publication_that_is_not_what_it_says_is_refused() {
     }
     assert_eq!((gate.events("published").await.len(), gate.get("/dev/npm/@acme%2fx").await.status), (0, 404));
 }
+
+#[tokio::test]
+async fn a_search_tells_no_upstream_what_is_hosted_here() {
+    let gate = gate().await;
+    assert_eq!(gate.npm_publish("@acme/x", "1.0.0", "latest").await.status, 201);
+    gate.npm.forget();
+    let answer = gate.get("/dev/npm/-/v1/search?text=%40acme%2Fx").await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("is hosted here"), "{}", answer.text());
+    assert!(gate.npm.requests().is_empty());
+}
