@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::digest::StatedDigests;
 use crate::ecosystem::PackageName;
-use crate::registry::{Problem, Reply};
+use crate::registry::{Entry, Problem, Reply};
 use crate::{Digest, Timestamp};
 
 /// What addresses in documents of hosted packages are relative to. The name is reserved (RFC 2606): no request can ever go
@@ -25,6 +25,13 @@ pub trait Hosting: Send + Sync {
 
     /// What an upstream would answer to [`Registry::documents`](crate::registry::Registry::documents), in that order.
     fn documents(&self, package: &PackageName, hosted: &Hosted) -> Vec<HostedDocument>;
+
+    /// As what a file on somebody's disk would be published, by what it says of itself. `entries` are those that
+    /// [`Registry::inspection`](crate::registry::Registry::inspection) wants. `None` for what is not taken in here.
+    fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {
+        let _ = (file, entries);
+        None
+    }
 
     /// Tells the client that it is done.
     fn done(&self, done: &Done<'_>) -> Reply;
@@ -160,6 +167,19 @@ impl Change {
             | Self::Owners { package, .. } => package,
         }
     }
+}
+
+/// As what a file would be published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The package.
+    pub package: PackageName,
+    /// Its release, in the form in which the index spells it.
+    pub version: String,
+    /// The name that the file has here, whatever it is called on the disk.
+    pub file: String,
+    /// True if a release may get further files after its first.
+    pub joins: bool,
 }
 
 /// A file that is to be published.

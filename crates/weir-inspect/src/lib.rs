@@ -2,13 +2,17 @@
 
 pub mod preflight;
 
+mod identify;
+
 use std::io::{self, Read, Seek};
 
 use weir_archive::{ArchiveError, Limits, Summary};
 use weir_core::Digest;
 use weir_core::digest::{Hasher, StatedDigests};
 use weir_core::facts::Finding;
-use weir_core::registry::{Container, Declared, Entry, Expected, Registry};
+use weir_core::registry::{Container, Declared, Entry, Expected, Inspection, Registry};
+
+pub use identify::{Unidentified, identify};
 
 /// Bytes that can be read at any place: a stored file, a buffer.
 pub trait ReadSeek: Read + Seek {}
@@ -52,17 +56,8 @@ pub fn inspect_within(
     let Some(inspection) = registry.inspection(file) else {
         return Ok(Inspected::default());
     };
-    bytes.rewind()?;
     let mut entries = Vec::new();
-    let mut visit = |path: &str, bytes: Vec<u8>| entries.push(Entry { path: path.to_owned(), bytes });
-    let pick = |path: &str| (inspection.wanted)(path);
-    let outcome = match inspection.container {
-        Container::Zip => weir_archive::visit_zip(&mut *bytes, limits, &pick, &mut visit),
-        Container::TarGz => weir_archive::visit_tar_gz(&mut *bytes, limits, &pick, &mut visit),
-        Container::Conda => weir_archive::visit_conda(&mut *bytes, limits, &pick, &mut visit),
-        Container::TarBz2 => weir_archive::visit_tar_bz2(&mut *bytes, limits, &pick, &mut visit),
-        Container::Plain => plain(&mut *bytes, limits, &mut visit),
-    };
+    let outcome = picked(limits, &inspection, bytes, &mut entries);
     let finding = |code: &str, text: String| Finding { code: code.to_owned(), text: format!("in {file}: {text}") };
     let (count, mut findings): (u64, Vec<Finding>) = match outcome {
         Ok(summary) => {
@@ -91,6 +86,25 @@ pub fn inspect_within(
     let mut declared = registry.declared(file, &entries, expected);
     findings.append(&mut declared.findings);
     Ok(Inspected { declared, findings, entries: count, digests })
+}
+
+/// The entries that an inspection wants.
+fn picked(
+    limits: &Limits,
+    inspection: &Inspection,
+    bytes: &mut dyn ReadSeek,
+    entries: &mut Vec<Entry>,
+) -> Result<Summary, ArchiveError> {
+    bytes.rewind().map_err(ArchiveError::Io)?;
+    let mut visit = |path: &str, bytes: Vec<u8>| entries.push(Entry { path: path.to_owned(), bytes });
+    let pick = |path: &str| (inspection.wanted)(path);
+    match inspection.container {
+        Container::Zip => weir_archive::visit_zip(bytes, limits, &pick, &mut visit),
+        Container::TarGz => weir_archive::visit_tar_gz(bytes, limits, &pick, &mut visit),
+        Container::Conda => weir_archive::visit_conda(bytes, limits, &pick, &mut visit),
+        Container::TarBz2 => weir_archive::visit_tar_bz2(bytes, limits, &pick, &mut visit),
+        Container::Plain => plain(bytes, limits, &mut visit),
+    }
 }
 
 /// The SHA-256 of every entry.

@@ -91,6 +91,15 @@ pub fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -> Decla
     out
 }
 
+/// Name and version that the manifest of a crate file declares.
+pub fn declared_release(entries: &[Entry]) -> Option<(String, String)> {
+    let mut manifests = entries.iter().filter(|entry| entry.path.split_once('/').is_some_and(|(_, at)| at == MANIFEST));
+    let manifest = manifests.next().filter(|_| manifests.next().is_none())?;
+    let table: Table = std::str::from_utf8(&manifest.bytes).ok()?.parse().ok()?;
+    let package = table.get("package")?.as_table()?;
+    Some((text(package, "name")?, text(package, "version")?.trim().to_owned()))
+}
+
 /// True for a path within `{name}-{version}/`, in whatever case the crate spells its name.
 fn in_place(path: &str, expected: &Expected<'_>) -> bool {
     let directory = path.split_once('/').map_or("", |(directory, _)| directory);

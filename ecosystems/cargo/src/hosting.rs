@@ -9,10 +9,11 @@ use weir_core::PackageName;
 use weir_core::digest::StatedDigests;
 use weir_core::ecosystem::Names as _;
 use weir_core::hosting::{
-    BASE, Body, Change, Content, Done, Hosted, HostedDocument, Hosting, Unreadable, Upload, Write,
+    BASE, Body, Change, Content, Done, Hosted, HostedDocument, Hosting, Identity, Unreadable, Upload, Write,
 };
-use weir_core::registry::{Ask, Method, Problem, Reply, RouteError};
+use weir_core::registry::{Ask, Entry, Method, Problem, Reply, RouteError};
 
+use crate::artifact::declared_release;
 use crate::name::Crates;
 use crate::version::Version;
 
@@ -105,6 +106,16 @@ impl Hosting for CrateHosting {
             HostedDocument { content_type: "text/plain", body: lines.into_bytes() },
             HostedDocument { content_type: "application/json", body: config.to_string().into_bytes() },
         ]
+    }
+
+    fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {
+        if !file.ends_with(".crate") {
+            return None;
+        }
+        let (name, version) = declared_release(entries)?;
+        let package = Crates.parse(&name).ok()?;
+        Version::parse(&version).ok()?;
+        Some(Identity { file: format!("{name}-{version}.crate"), package, version, joins: false })
     }
 
     fn done(&self, done: &Done<'_>) -> Reply {

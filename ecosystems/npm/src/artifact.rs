@@ -83,6 +83,13 @@ pub fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -> Decla
     declared
 }
 
+/// Name and version that an artifact declares.
+pub fn declared_release(entries: &[Entry]) -> Option<(String, String)> {
+    let manifest = read(&entries.iter().rfind(|entry| is_named(&entry.path, MANIFEST))?.bytes)?;
+    let text = |key: &str| manifest.get(key).and_then(Value::as_str).map(|text| text.trim().to_owned());
+    Some((text("name")?, text("version")?))
+}
+
 /// Reads a manifest as npm does: without a byte order mark, and with what is not UTF-8 replaced.
 fn read(bytes: &[u8]) -> Option<Map<String, Value>> {
     let text = String::from_utf8_lossy(bytes);

@@ -8,15 +8,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use weir_core::PackageName;
 use weir_core::digest::{StatedDigests, unhex};
+use weir_core::ecosystem::Names as _;
 use weir_core::hosting::{
-    BASE, Body, Change, Content, Done, Hosted, HostedDocument, Hosting, Unreadable, Upload, Write,
+    BASE, Body, Change, Content, Done, Hosted, HostedDocument, Hosting, Identity, Unreadable, Upload, Write,
 };
-use weir_core::registry::{Method, Problem, Reply, RouteError};
+use weir_core::registry::{Entry, Method, Problem, Reply, RouteError};
 
-use crate::excerpt;
+use crate::artifact::declared_release;
 use crate::packument::conventional_file;
 use crate::protocol::{self, encoded, encoded_segment};
 use crate::version::Version;
+use crate::{excerpt, name};
 
 /// A packument is sent: a publication, or a deprecation.
 pub const PACKUMENT: &str = "packument";
@@ -107,6 +109,16 @@ impl Hosting for NpmHosting {
             content_type: "application/json",
             body: packument(package, hosted).to_string().into_bytes(),
         }]
+    }
+
+    fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {
+        if !file.ends_with(".tgz") {
+            return None;
+        }
+        let (called, version) = declared_release(entries)?;
+        let package = name::Npm.parse(&called).ok()?;
+        let version = Version::parse_loose(&version).ok()?.to_string();
+        Some(Identity { file: conventional_file(&package, &version), package, version, joins: false })
     }
 
     fn done(&self, done: &Done<'_>) -> Reply {

@@ -9,11 +9,12 @@ use weir_core::PackageName;
 use weir_core::digest::StatedDigests;
 use weir_core::ecosystem::{Names as _, Versions as _};
 use weir_core::hosting::{
-    BASE, Body, Change, Content, Done, Hosted, HostedDocument, HostedFile, Hosting, Unreadable, Upload, Write,
+    BASE, Body, Change, Content, Done, Hosted, HostedDocument, HostedFile, Hosting, Identity, Unreadable, Upload, Write,
 };
-use weir_core::registry::{Problem, Registry as _, Reply};
+use weir_core::registry::{Entry, Problem, Registry as _, Reply};
 
 use crate::artifact::{Kind, read_file_name};
+use crate::metadata::declared_name;
 use crate::multipart::{self, Form};
 use crate::name::PypiNames;
 use crate::protocol::PypiRegistry;
@@ -60,6 +61,12 @@ impl Hosting for PypiHosting {
             content_type: "application/vnd.pypi.simple.v1+json",
             body: page.to_string().into_bytes(),
         }]
+    }
+
+    fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {
+        let package = PypiNames.parse(&declared_name(file, entries)?).ok()?;
+        let read = read_file_name(&package, file).filter(|read| read.kind != Kind::Legacy)?;
+        Some(Identity { package, version: read.version.to_string(), file: file.to_owned(), joins: true })
     }
 
     fn done(&self, done: &Done<'_>) -> Reply {

@@ -92,6 +92,14 @@ pub(crate) fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -
     declared
 }
 
+/// The name that an artifact declares, where one file alone can say it.
+pub(crate) fn declared_name(file: &str, entries: &[Entry]) -> Option<String> {
+    let core = if is_wheel(file) { "METADATA" } else { "PKG-INFO" };
+    let mut telling = entries.iter().filter(|entry| entry.path.rsplit('/').next() == Some(core));
+    let entry = telling.next().filter(|_| telling.next().is_none())?;
+    Headers::read(&entry.bytes).first("name").map(str::to_owned)
+}
+
 /// The one directory that tells about the artifact. With several, or with another package's, there is a finding.
 fn directory<'a>(
     entries: &'a [Entry],
