@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use weir_clients::glance::{self, mark, mark_down};
 use weir_testing::{FakeResponse, FakeUpstream, skip};
 
 /// What the channel has: two releases, one under a licence that the stage refuses, and what both need.
@@ -18,6 +19,9 @@ const PACKAGES: &str = r#"
 {"name":"demo-data","version":"1.0","build":"0","subdir":"noarch","license":"MIT","depends":[],"format":"tar.bz2"}
 {"name":"liar","version":"1.0","build":"0","subdir":"noarch","license":"MIT","depends":[],"format":"conda","inside":{"name":"other","version":"1.0","build":"0","build_number":0,"subdir":"noarch","license":"MIT","depends":[]}}
 "#;
+
+/// What is run.
+const CLIENT: &str = "py-rattler 0.28.0";
 
 const POLICY: &str = "[stage.open]\n\n[stage.strict]\nlicense = { deny = [\"AGPL-3.0-only\"] }\n";
 
@@ -140,6 +144,13 @@ struct Shown {
     prefix: TempDir,
 }
 
+impl Shown {
+    /// The version of `demo` that is installed.
+    fn demo(&self) -> Option<String> {
+        self.text.lines().find_map(|line| line.strip_prefix("demo ")).map(str::to_owned)
+    }
+}
+
 fn install(setting: &Setting, channel: &str, what: &[&str]) -> Shown {
     let prefix = tempfile::tempdir().unwrap();
     let mut command = Command::new(&setting.python);
@@ -196,6 +207,21 @@ async fn rattler_installs_what_is_allowed_and_says_why_not() {
         ("upstream down, kept", &kept),
         ("upstream down, nothing kept", &down),
     ]);
+    let reason = ["license AGPL-3.0-only", "nearest allowed 1.0"];
+    let cell = |shown: &Shown| mark(shown.demo().as_deref(), &shown.text, &reason);
+    glance::check(&[glance::Row {
+        ecosystem: String::from("conda"),
+        client: String::from(CLIENT),
+        details: String::from("clients-conda.md"),
+        cells: [
+            cell(&allowed),
+            cell(&range),
+            cell(&pinned),
+            cell(&locked),
+            cell(&locked),
+            mark_down(down.demo().as_deref(), &down.text),
+        ],
+    }]);
 }
 
 /// Compares the page about what was shown with what was shown, or writes it.

@@ -14,7 +14,9 @@ mod page;
 mod tree;
 
 use gate::Gate;
+use page::Seen;
 use tree::Tree;
+use weir_clients::glance::{self, mark, mark_down};
 
 /// What the stage refuses: the newest `weira`, of which older versions are in the archive.
 const POLICY: &str = r#"[stage.open]
@@ -40,10 +42,13 @@ fn r_installs_what_is_shown_and_is_told_of_the_rest() {
 
     let seen = install("open", "weirb");
     assert_eq!(seen.installed(), ["weira 2.0.0", "weirb 1.0"], "{}", seen.text);
+    let cell = |seen: &Seen| mark(seen.version("weira"), &seen.text, &[WHY, "nearest allowed 1.1.0"]);
+    let mut cells = vec![cell(&seen)];
     page.row("allowed", &seen, "DONE (weirb)");
 
     let seen = install("strict", "weirb");
     assert_eq!(seen.installed(), ["weira 1.1.0", "weirb 1.0"], "{}", seen.text);
+    cells.push(cell(&seen));
     page.row("needs a package whose newest version is refused", &seen, "DONE (weira)");
 
     let seen = install("strict", "weird");
@@ -62,6 +67,8 @@ fn r_installs_what_is_shown_and_is_told_of_the_rest() {
     };
     let seen = pinned("strict", "weira_2.0.0.tar.gz");
     assert!(seen.installed().is_empty(), "{}", seen.text);
+    // The address of the file is the pin, and R has no lock file.
+    cells.extend([cell(&seen), glance::NONE.to_owned(), cell(&seen)]);
     page.row("pinned to a refused version", &seen, "403");
 
     let seen = pinned("strict", "Archive/weira/weira_1.0.0.tar.gz");
@@ -94,8 +101,15 @@ fn r_installs_what_is_shown_and_is_told_of_the_rest() {
     let Some(empty) = Gate::start("http://127.0.0.1:1/", POLICY) else { return };
     let seen = empty.r("strict", "install.packages(\"weirb\")");
     assert!(seen.installed().is_empty(), "{}", seen.text);
+    cells.push(mark_down(seen.version("weira"), &seen.text));
     page.row("upstream down, and Weir has nothing", &seen, "unable to access index");
     page.check();
+    glance::check(&[glance::Row {
+        ecosystem: String::from("cran"),
+        client: format!("install.packages of R {}", tree.version),
+        details: String::from("clients-r.md"),
+        cells: cells.try_into().unwrap(),
+    }]);
 }
 
 #[test]

@@ -16,6 +16,11 @@ impl Seen {
         installed.sort_unstable();
         installed
     }
+
+    /// The version of a package that is there.
+    pub fn version(&self, package: &str) -> Option<&str> {
+        self.installed().into_iter().find_map(|line| line.strip_prefix(package)?.strip_prefix(' '))
+    }
 }
 
 /// The page.

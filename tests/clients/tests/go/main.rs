@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gate::Gate;
+use weir_clients::glance::{self, mark, mark_down};
 use weir_testing::skip;
 
 const POLICY: &str = r#"[stage.open]
@@ -31,26 +32,44 @@ fn the_go_command_gets_what_is_allowed_and_says_why_it_does_not_get_the_rest() {
     let Some(gate) = Gate::start("", POLICY) else { return };
     let empty = "module example.com/m\n\ngo 1.21\n";
     let mut page = Page::new(&version);
+    let cell = |seen: &str| mark(added(seen).as_deref(), seen, &["denied by policy", "nearest allowed v0.14.0"]);
 
     let seen = gate.go("strict", empty, &["get", "golang.org/x/text@v0.14.0"]);
+    let mut cells = vec![cell(&seen)];
     page.row("allowed", &seen, "added golang.org/x/text v0.14.0");
     let seen = gate.go("strict", empty, &["get", "golang.org/x/text@latest"]);
+    cells.push(cell(&seen));
     page.row("the newest is refused", &seen, "added golang.org/x/text v0.14.0");
     let seen = gate.go("strict", empty, &["get", "golang.org/x/text@v0.15.0"]);
+    cells.push(cell(&seen));
     page.row("asks for a refused version", &seen, "denied by policy");
     let seen = gate.go("strict", empty, &["get", "github.com/google/uuid"]);
     page.row("asks for a module of which no version is allowed", &seen, "denied by policy");
     let seen = gate.go("strict", &pinned("golang.org/x/text v0.14.0"), &["mod", "download", "-json"]);
     page.row("pinned in go.mod, allowed", &seen, "\"Sum\": \"h1:ScX5w1eTa3QqT8oi6+ziP7dTV1S2+ALU0bI+0zXKWiQ=\"");
     let seen = gate.go("strict", &pinned("golang.org/x/text v0.15.0"), &["mod", "download"]);
+    // `go.mod` is the lock file, and the go command takes no address of a file.
+    cells.extend([cell(&seen), glance::NONE.to_owned()]);
     page.row("pinned in go.mod, refused", &seen, "denied by policy");
     let seen = gate.go("strict", empty, &["get", "example.com/ours/m@v1.0.0"]);
     page.row("private", &seen, "private-name");
 
     let Some(down) = Gate::start("[upstream.go]\nurl = \"http://127.0.0.1:9/\"\n", POLICY) else { return };
     let seen = down.go("open", empty, &["get", "golang.org/x/text@v0.14.0"]);
+    cells.push(mark_down(added(&seen).as_deref(), &seen));
     page.row("upstream down, and Weir has nothing", &seen, "502");
     page.check();
+    glance::check(&[glance::Row {
+        ecosystem: String::from("go"),
+        client: version,
+        details: String::from("clients-go.md"),
+        cells: cells.try_into().unwrap(),
+    }]);
+}
+
+/// The version of the module that `go get` says it took.
+fn added(seen: &str) -> Option<String> {
+    seen.lines().find_map(|line| line.split_once("added golang.org/x/text ")).map(|(_, version)| version.to_owned())
 }
 
 /// `docs/reference/clients-go.md`: written by a run, and compared with what the next one sees.

@@ -1,7 +1,8 @@
 //! `docs/reference/clients.md`: written by a run, and compared with what the next one sees.
 
 use std::fmt::Write as _;
-use std::path::Path;
+
+use weir_clients::glance;
 
 use crate::clients::{CASES, Case, Empty, HARDER, Shows, Subject};
 
@@ -30,10 +31,10 @@ const HEAD: &str = "\
 
 What each package manager prints when Weir lets a release through, refuses it, or cannot reach upstream. Every line below is
 printed by the real client, installing through `weir serve` from the public registries; the address of a stage is shortened to
-`URL`, the address of a decision to `http://HOST/d/ID`, the address of an upstream to `UPSTREAM`. R, conda, Maven and Go have pages of their own:
-[clients-r.md](clients-r.md), [clients-conda.md](clients-conda.md), [clients-maven.md](clients-maven.md), [clients-go.md](clients-go.md).
+`URL`, the address of a decision to `http://HOST/d/ID`, the address of an upstream to `UPSTREAM`. What the clients of conda, R, Go
+and Maven print is on pages of their own, to which the first table leads.
 
-This page is written by its test, and the test fails when a client prints something else:
+This page is written by its tests, and a test fails when a client does something else:
 
 ```sh
 .ci/run tools release                                                  # the clients, and weir
@@ -51,7 +52,8 @@ malware = \"block\"
 ## At a glance
 
 *says why*: rule, advisory and nearest allowed version are on the screen. *refused*: the client stops, but has no place for a
-reason; `weir explain` and the address of the decision have it.
+reason; `weir explain` and the address of the decision have it. –: the client has no such thing. R pins a version by the address
+of its file, and so do the lock files of conda's clients.
 
 ";
 
@@ -95,14 +97,14 @@ const HARDER_EXPLAINED: &str = "
 
 /// Compares the page with what a run saw; writes it where WEIR_UPDATE is set.
 pub fn check(rows: &[Row]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/clients.md");
-    let page = render(rows);
+    let path = glance::path();
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let page = render(rows, &there);
     if std::env::var_os("WEIR_UPDATE").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, page).unwrap();
         return;
     }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
     let differs: Vec<_> = page
         .lines()
         .filter(|line| !there.lines().any(|old| old == *line))
@@ -116,11 +118,12 @@ pub fn check(rows: &[Row]) {
     );
 }
 
-fn render(rows: &[Row]) -> String {
+fn render(rows: &[Row], there: &str) -> String {
+    assert_eq!(CASES.map(Case::title), glance::CASES);
     let mut page = String::from(HEAD);
-    at_a_glance(&mut page, rows, &CASES);
+    page.push_str(&glance::table(there, &rows.iter().map(glanced).collect::<Vec<_>>()));
     page.push_str(CASES_EXPLAINED);
-    at_a_glance(&mut page, rows, &HARDER);
+    harder(&mut page, rows);
     page.push_str(HARDER_EXPLAINED);
     page.push_str(
         "\nWhat empties a client's own cache, when a stage becomes stricter:\n\n| client | command |\n|---|---|\n",
@@ -162,15 +165,31 @@ fn render(rows: &[Row]) -> String {
     page
 }
 
-fn at_a_glance(page: &mut String, rows: &[Row], cases: &[Case]) {
-    let titles: Vec<_> = cases.iter().map(|case| case.title()).collect();
+/// Its row of the table that all ecosystems share.
+fn glanced(row: &Row) -> glance::Row {
+    let marks = marks(row, &CASES);
+    let heading = format!("{} {}", row.client, row.version);
+    let anchor: String = heading.chars().filter(|c| *c != '.').map(|c| if c == ' ' { '-' } else { c }).collect();
+    glance::Row {
+        ecosystem: row.subject.file.split('/').next().unwrap_or_default().to_owned(),
+        client: heading,
+        details: format!("#{anchor}"),
+        cells: std::array::from_fn(|at| marks[at].clone()),
+    }
+}
+
+fn harder(page: &mut String, rows: &[Row]) {
+    let titles = HARDER.map(Case::title);
     writeln!(page, "| client | {} |", titles.join(" | ")).unwrap();
     writeln!(page, "|---|{}", "---|".repeat(titles.len())).unwrap();
     for row in rows {
-        let cells = cases.iter().filter_map(|case| row.cells.iter().find(|cell| cell.case == *case));
-        let marks: Vec<_> = cells.map(mark).collect();
-        writeln!(page, "| {} {} | {} |", row.client, row.version, marks.join(" | ")).unwrap();
+        writeln!(page, "| {} {} | {} |", row.client, row.version, marks(row, &HARDER).join(" | ")).unwrap();
     }
+}
+
+fn marks(row: &Row, cases: &[Case]) -> Vec<String> {
+    let cells = cases.iter().filter_map(|case| row.cells.iter().find(|cell| cell.case == *case));
+    cells.map(mark).collect()
 }
 
 fn mark(cell: &Cell) -> String {

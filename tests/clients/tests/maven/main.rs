@@ -15,6 +15,7 @@ mod page;
 
 use gate::{Gate, Gradle, Maven};
 use page::Page;
+use weir_clients::glance;
 
 /// What the stage refuses: Log4Shell, by the advisories beside the project. Old plugins of Maven itself would fall to less.
 const POLICY: &str = "[stage.open]\n\n[stage.strict]\nvulnerability = { block-cvss = 10.0 }\n";
@@ -23,6 +24,7 @@ const GSON: &str = "com.google.code.gson:gson";
 const CORE: &str = "org.apache.logging.log4j:log4j-core";
 const API: &str = "org.apache.logging.log4j:log4j-api";
 const WHY: &str = "GHSA-jfh8-c2jp-5v3q";
+const NEAREST: &str = "2.15.0";
 
 #[test]
 fn maven_resolves_what_is_allowed_and_is_told_why_not() {
@@ -48,12 +50,12 @@ fn maven_resolves_what_is_allowed_and_is_told_why_not() {
         row.missing(&seen, "No versions available");
 
         let seen = gate.import(maven, "strict", CORE, "2.14.1");
-        row.refused(&seen, WHY);
+        row.refused(&seen, WHY, &[WHY, NEAREST]);
 
         // One for each, so that each is the first to find upstream gone, and hears the same.
         let Some(nowhere) = Gate::start(Some("http://127.0.0.1:1/"), POLICY) else { return };
         let seen = nowhere.import(maven, "strict", GSON, "2.10.1");
-        row.refused(&seen, "be reached");
+        row.down(&seen);
     }
     let Some(gradle) = Gradle::find() else { return };
     let mut row = page.row(format!("Gradle {}", gradle.version));
@@ -65,11 +67,12 @@ fn maven_resolves_what_is_allowed_and_is_told_why_not() {
         row.resolves(&seen, artifact);
     }
     row.missing(&resolve(&gate, CORE, "[2.14,2.15.0)"), "Could not find any version that matches");
-    row.refused(&resolve(&gate, CORE, "2.14.1"), WHY);
+    row.refused(&resolve(&gate, CORE, "2.14.1"), WHY, &[WHY, NEAREST]);
     let Some(nowhere) = Gate::start(Some("http://127.0.0.1:1/"), POLICY) else { return };
-    row.refused(&resolve(&nowhere, GSON, "2.10.1"), "be reached");
+    row.down(&resolve(&nowhere, GSON, "2.10.1"));
     drop(row);
     page.check();
+    glance::check(page.rows());
 }
 
 #[test]

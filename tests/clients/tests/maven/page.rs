@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use weir_clients::glance::{self, mark, mark_down};
+
 /// What a client left: on the screen, without what differs from run to run, and in its cache.
 pub struct Seen {
     pub text: String,
@@ -20,12 +22,15 @@ impl Seen {
 pub struct Page {
     glance: String,
     lines: String,
+    rows: Vec<glance::Row>,
 }
 
 /// One client's row.
 pub struct Row<'a> {
     page: &'a mut Page,
     cells: Vec<String>,
+    /// Of the table of all clients.
+    marks: Vec<String>,
     client: String,
 }
 
@@ -60,12 +65,17 @@ The stage has `vulnerability = {{ block-cvss = 10.0 }}`, which refuses log4j-cor
             CASES.join(" | "),
             "---|".repeat(CASES.len())
         );
-        Self { glance, lines: String::from("\n## The line that tells most\n") }
+        Self { glance, lines: String::from("\n## The line that tells most\n"), rows: Vec::new() }
     }
 
     /// The next row.
     pub fn row(&mut self, client: String) -> Row<'_> {
-        Row { page: self, cells: Vec::new(), client }
+        Row { page: self, cells: Vec::new(), marks: Vec::new(), client }
+    }
+
+    /// The rows of the table of all clients.
+    pub fn rows(&self) -> &[glance::Row] {
+        &self.rows
     }
 
     /// Compares the page with what was seen; writes it where WEIR_UPDATE is set.
@@ -86,12 +96,22 @@ The stage has `vulnerability = {{ block-cvss = 10.0 }}`, which refuses log4j-cor
 impl Row<'_> {
     /// A case in which an artifact came.
     pub fn resolves(&mut self, seen: &Seen, artifact: &str) {
-        self.cells.push(format!("resolves {}", seen.jar(artifact).join(", ").trim_end_matches(".jar")));
+        let jars = seen.jar(artifact).join(", ");
+        let jar = jars.trim_end_matches(".jar");
+        self.cells.push(format!("resolves {jar}"));
+        self.marks.push(mark(jar.strip_prefix(artifact).map(|version| &version[1..]), &seen.text, &[]));
     }
 
-    /// A case in which none came, with the line that tells the reason and has `with` in it.
-    pub fn refused(&mut self, seen: &Seen, with: &str) {
+    /// A case in which none came, with the line that tells the reason and has `with` in it; all of `reason` is to be read.
+    pub fn refused(&mut self, seen: &Seen, with: &str, reason: &[&str]) {
         self.fails("fails, says why", seen, with);
+        self.marks.push(mark(None, &seen.text, reason));
+    }
+
+    /// The case in which upstream cannot be reached.
+    pub fn down(&mut self, seen: &Seen) {
+        self.fails("fails, says why", seen, "be reached");
+        self.marks.push(mark_down(None, &seen.text));
     }
 
     /// A case in which none came, with the line that has `with` in it and tells no reason.
@@ -111,6 +131,14 @@ impl Row<'_> {
 impl Drop for Row<'_> {
     fn drop(&mut self) {
         writeln!(self.page.glance, "| {} | {} |", self.client, self.cells.join(" | ")).unwrap();
+        let [allowed, range, pinned, down] = self.marks.as_slice() else { return };
+        let none = || glance::NONE.to_owned();
+        self.page.rows.push(glance::Row {
+            ecosystem: String::from("maven"),
+            client: self.client.clone(),
+            details: String::from("clients-maven.md"),
+            cells: [allowed.clone(), range.clone(), pinned.clone(), none(), none(), down.clone()],
+        });
     }
 }
 

@@ -1,0 +1,3 @@
+//! What the tests of real package managers share: one table with a row for each of them.
+
+pub mod glance;
