@@ -31,6 +31,8 @@ pub struct Ecosystem {
     pub registry: &'static dyn Registry,
     /// Where its packages come from unless configured otherwise.
     pub upstream: DefaultUpstream,
+    /// The files of projects that it reads; none where its packages have no such files of their own.
+    pub lockfiles: &'static [crate::lockfile::Format],
 }
 
 /// The public registry of an ecosystem.
@@ -77,6 +79,14 @@ impl Ecosystems {
     pub fn by_osv(self, osv: &str) -> Option<&'static Ecosystem> {
         let base = osv.split(':').next().unwrap_or(osv);
         self.0.iter().copied().find(|ecosystem| ecosystem.osv == base)
+    }
+
+    /// The format of a file with this name (no folders), with the ecosystem that reads it.
+    pub fn lockfile(self, file: &str) -> Option<(&'static Ecosystem, &'static crate::lockfile::Format)> {
+        let named = |ecosystem: &'static Ecosystem| {
+            Some((ecosystem, ecosystem.lockfiles.iter().find(|format| format.is_named(file))?))
+        };
+        self.0.iter().copied().find_map(named)
     }
 
     /// All of them, in the order of the list.

@@ -9,6 +9,7 @@
 //! | [`catalogue`] | what if one document lists many packages? |
 //! | [`registry`] | what does a client ask for, what did upstream say, what does the client get? |
 //! | [`client`] | where does a package manager keep its settings, and whom does it ask? |
+//! | [`lockfile`] | which packages does a project's file name, where, and who needs them? |
 //! | [`hosting`] | how does a package of one's own get in, and what would an upstream say of it? |
 //! | [`facts`] | what is known about a release when it is judged? |
 //! | [`purl`] | how is a package named across ecosystems? |
@@ -22,6 +23,7 @@ pub mod digest;
 pub mod ecosystem;
 pub mod facts;
 pub mod hosting;
+pub mod lockfile;
 pub mod purl;
 pub mod registry;
 pub mod severity;

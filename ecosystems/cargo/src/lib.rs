@@ -4,6 +4,7 @@ mod artifact;
 mod client;
 mod hosting;
 mod index;
+mod lockfile;
 mod name;
 mod protocol;
 mod range;
@@ -37,6 +38,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
         url: "https://index.crates.io/",
         hosts: &["static.crates.io", "crates.io"],
     },
+    lockfiles: lockfile::FORMATS,
 };
 
 /// A registry with a sparse index.

@@ -40,6 +40,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
         url: "https://conda.anaconda.org/conda-forge/",
         hosts: &["conda-static.anaconda.org", "binstar-cio-packages-prod.s3.amazonaws.com"],
     },
+    lockfiles: &[],
 };
 
 /// Channels of conda packages.

@@ -35,4 +35,5 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     versions: &version::PackageVersions,
     registry: &registry::Repository,
     upstream: DefaultUpstream { name: "cran", url: "https://cloud.r-project.org/", hosts: &[] },
+    lockfiles: &[],
 };

@@ -3,6 +3,7 @@
 mod artifact;
 mod client;
 mod index;
+mod lockfile;
 mod modfile;
 mod name;
 mod protocol;
@@ -33,6 +34,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     versions: &version::Semver,
     registry: &ModuleProxy,
     upstream: DefaultUpstream { name: "go", url: "https://proxy.golang.org/", hosts: &["storage.googleapis.com"] },
+    lockfiles: lockfile::FORMATS,
 };
 
 /// A module proxy.

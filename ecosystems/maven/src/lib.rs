@@ -40,6 +40,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
         url: "https://repo.maven.apache.org/maven2/",
         hosts: &["repo1.maven.org"],
     },
+    lockfiles: &[],
 };
 
 /// A repository in Maven's layout.

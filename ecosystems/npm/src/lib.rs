@@ -8,6 +8,7 @@ mod grammar;
 mod hosting;
 mod index;
 mod json;
+mod lockfile;
 pub mod name;
 mod origin;
 mod packument;
@@ -32,6 +33,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     versions: &version::Npm,
     registry: &registry::Npm,
     upstream: DefaultUpstream { name: "npm", url: "https://registry.npmjs.org/", hosts: &[] },
+    lockfiles: lockfile::FORMATS,
 };
 
 const TITLE: &str = "npm";

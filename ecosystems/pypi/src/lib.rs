@@ -5,6 +5,7 @@ pub mod artifact;
 mod client;
 pub mod hosting;
 pub mod index;
+mod lockfile;
 pub mod metadata;
 pub mod multipart;
 pub mod name;
@@ -27,4 +28,5 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     versions: &version::PypiVersions,
     registry: &protocol::PypiRegistry,
     upstream: DefaultUpstream { name: "pypi", url: "https://pypi.org/simple/", hosts: &["files.pythonhosted.org"] },
+    lockfiles: lockfile::FORMATS,
 };

@@ -34,6 +34,7 @@ static SHOP: Ecosystem = Ecosystem {
     versions: weir_cargo::ECOSYSTEM.versions,
     registry: &Shop,
     upstream: DefaultUpstream { name: "shop", url: "http://127.0.0.1/", hosts: &[] },
+    lockfiles: &[],
 };
 
 struct ShopNames;

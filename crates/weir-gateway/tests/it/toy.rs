@@ -18,6 +18,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     versions: weir_cargo::ECOSYSTEM.versions,
     registry: &Toy,
     upstream: DefaultUpstream { name: "toy", url: "https://toy.example/", hosts: &[] },
+    lockfiles: &[],
 };
 
 pub struct Toy;
