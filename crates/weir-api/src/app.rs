@@ -259,6 +259,10 @@ fn explained(explanation: &Explanation) -> String {
     for reason in decision.reasons.iter().filter(refuses).take(MAX_REASONS) {
         out.push_str(&format!("{}: {}\n", reason.rule, reason.message));
     }
+    if let Some(it) = &explanation.instead {
+        let shown = it.shown.as_deref().unwrap_or("nothing");
+        out.push_str(&format!("shown: {shown} in the place of {}: {}\n", it.newest, it.reason));
+    }
     if let Some(install) = &explanation.install {
         out.push_str(&format!("instead: {install}\n"));
     }

@@ -7,7 +7,7 @@
 use std::io::{self, BufRead};
 
 use crate::ecosystem::PackageName;
-use crate::registry::{InvalidDocument, Page, Wanted};
+use crate::registry::{InvalidDocument, Page, Reply, Wanted};
 
 mod joining;
 mod shards;
@@ -65,9 +65,22 @@ pub trait Catalogue: Send + Sync {
         None
     }
 
+    /// What is said of one package to whoever asks, answered to [`Ask::About`](crate::registry::Ask::About). `instead` is what
+    /// the catalogue's page shows in the place of its newest version, if it does.
+    fn about(&self, page: &Page<'_>, instead: Option<&Instead>) -> Reply {
+        let _ = instead;
+        Reply::text(404, format!("nothing is said of `{}` alone\n", page.package))
+    }
+
     /// How its shards are read, where it is offered in shards too.
     fn shards(&self) -> Option<&dyn Shards> {
         None
+    }
+
+    /// Of how many days what upstream listed is kept, where nothing else is configured: each can be asked for as
+    /// `/{stage}@2026-10-01/`. Worth its disk where a day is the unit that upstream tests as a whole.
+    fn kept_days(&self) -> u32 {
+        0
     }
 
     /// The media type of the page.

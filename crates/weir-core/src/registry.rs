@@ -189,6 +189,8 @@ pub enum Ask {
         /// Which form of the page.
         form: Form,
     },
+    /// What is shown of a package of a catalogue, and why: see [`Catalogue::about`].
+    About(PackageName),
     /// An artifact's bytes, or what belongs to it.
     Artifact {
         /// The package.

@@ -92,6 +92,45 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A day in UTC: `2026-10-01`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Day(i64);
+
+impl Day {
+    /// Reads `2026-10-01`, and nothing else that means a day.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = text.len() == "2026-10-01".len() && !text.starts_with(['-', '+']);
+        let day = Self::of(Timestamp::parse(text).filter(|_| is_plain)?);
+        (day.to_string() == text).then_some(day)
+    }
+
+    /// The day in which a moment is.
+    pub const fn of(moment: Timestamp) -> Self {
+        Self(moment.0.div_euclid(DAY))
+    }
+
+    /// Its first moment.
+    pub const fn begin(self) -> Timestamp {
+        Timestamp(self.0.saturating_mul(DAY))
+    }
+
+    /// The first moment after it.
+    pub const fn end(self) -> Timestamp {
+        self.begin().plus_days(1)
+    }
+
+    /// The day before it.
+    pub const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.begin().date())
+    }
+}
+
 /// Tells the time.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present moment.
@@ -145,6 +184,19 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-10-01").unwrap().to_string(), "2026-10-01T00:00:00Z");
         assert_eq!(Timestamp::parse("2024-11-22T20:25:36.090000+00:00").unwrap().date(), "2024-11-22");
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn a_day_is_written_in_one_way_and_lasts_until_the_next_begins() {
+        let day = Day::parse("2026-10-01").unwrap();
+        assert_eq!(day.to_string(), "2026-10-01");
+        assert_eq!(day, Day::of(Timestamp::parse("2026-10-01T23:59:59.999Z").unwrap()));
+        assert_eq!(day.end(), Timestamp::parse("2026-10-02").unwrap());
+        assert_eq!(Day::of(day.begin().plus_millis(-1)), day.before());
+        assert_eq!(Day::of(Timestamp::from_millis(-1)).to_string(), "1969-12-31");
+        for text in ["", "2026-13-01", "2026-02-30", "20261001", "2026-10-1", "+2026-10-01", "2026-10-01T00:00:00Z"] {
+            assert_eq!(Day::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_blob::{Blobs, Spool};
 use weir_core::catalogue::{Catalogue, CutError, Packing, Source};
+use weir_core::time::Day;
 use weir_core::{Clock, Digest, Timestamp};
 use weir_store::{DocumentRow, NewDocument, Store};
 use weir_upstream::{Download, Flights, Opened, Validators};
@@ -24,6 +25,7 @@ use crate::documents::{DocumentError, Documents, Held, UNKNOWN_STANDS};
 use crate::members::{Member, MemberId};
 
 pub mod cutting;
+mod dated;
 pub mod page;
 pub(crate) mod sharded;
 mod slice;
@@ -52,6 +54,8 @@ pub struct Catalogued {
     pub checked_at: Timestamp,
     /// Set if it is served although upstream did not confirm it in time: why.
     pub stale: Option<String>,
+    /// The day that it was the catalogue of, where that is what was asked for and not what is current.
+    pub day: Option<Day>,
     pub(crate) table: Arc<Table>,
     validators: Validators,
 }
@@ -83,6 +87,14 @@ impl Catalogued {
         let listed = self.table.packages.get(package)?;
         let slice = Slice::of(&self.table, package, self.seen_from.millis());
         Some(Held::slice(self, key, listed.digest, self.table.base.clone(), slice))
+    }
+
+    /// What its page is called: the part, with the day where it is of one.
+    pub fn name(&self) -> String {
+        match self.day {
+            Some(day) => format!("{}@{day}", self.part),
+            None => self.part.clone(),
+        }
     }
 
     /// How many pieces it has.
@@ -211,30 +223,34 @@ impl Catalogues {
     async fn kept(&self, member: &Arc<Member>, part: &str) -> Result<Option<Catalogued>, DocumentError> {
         let (_, sources) = Self::sources(member, part)?;
         let Some(first) = sources.first() else { return Ok(None) };
+        let path = format!("{}{TABLE}", first.wanted.path);
+        let row = self.store.current_document(member.upstream.base(), &path).await.map_err(DocumentError::storage)?;
+        match row {
+            Some(row) => self.read(member, part, row, None).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The catalogue whose table a row names: that of the moment `at`, or the current one.
+    async fn read(
+        &self,
+        member: &Arc<Member>,
+        part: &str,
+        table_row: DocumentRow,
+        at: Option<Timestamp>,
+    ) -> Result<Option<Catalogued>, DocumentError> {
         let base = member.upstream.base();
-        let row = |path: String| async move {
-            self.store.current_document(base, &path).await.map_err(DocumentError::storage)
-        };
-        let Some(table_row) = row(format!("{}{TABLE}", first.wanted.path)).await? else { return Ok(None) };
-        let Some(bytes) = self.blobs.get(&table_row.digest).await.map_err(DocumentError::storage)? else {
-            tracing::error!(part, digest = %table_row.digest, "the table of a kept catalogue is lost");
-            return Ok(None);
-        };
-        let table = tokio::task::spawn_blocking(move || Table::decode(&bytes)).await.map_err(DocumentError::storage)?;
-        let table = match table {
-            Ok(table) => table,
-            Err(problem) => {
-                tracing::error!(part, digest = %table_row.digest, problem, "the table of a kept catalogue cannot be read");
-                return Ok(None);
-            }
-        };
+        let Some(table) = self.table(&table_row).await? else { return Ok(None) };
         if self.blobs.size(&table.body).await.map_err(DocumentError::storage)?.is_none() {
             tracing::error!(part, digest = %table.body, "the bytes of a kept catalogue are lost");
             return Ok(None);
         }
-        let body_row = row(table.source.clone()).await?;
+        let body_row = match at {
+            Some(at) => self.store.document_at(base, &table.source, at).await,
+            None => self.store.current_document(base, &table.source).await,
+        };
         // If Weir stopped between the two rows, the bytes are newer than the table: then upstream is asked for all of it.
-        let same = body_row.filter(|row| row.digest == table.body);
+        let same = body_row.map_err(DocumentError::storage)?.filter(|row| row.digest == table.body);
         let validators = same.as_ref().map_or_else(Validators::default, |row| Validators {
             etag: row.etag.clone(),
             last_modified: row.last_modified.clone(),
@@ -247,9 +263,22 @@ impl Catalogues {
             seen_from: table_row.seen_from,
             checked_at,
             stale: None,
+            day: None,
             table: Arc::new(table),
             validators,
         }))
+    }
+
+    /// The table that a row names; `None` if it is lost or cannot be read.
+    async fn table(&self, row: &DocumentRow) -> Result<Option<Table>, DocumentError> {
+        let Some(bytes) = self.blobs.get(&row.digest).await.map_err(DocumentError::storage)? else {
+            tracing::error!(path = row.path, digest = %row.digest, "the table of a kept catalogue is lost");
+            return Ok(None);
+        };
+        let table = tokio::task::spawn_blocking(move || Table::decode(&bytes)).await.map_err(DocumentError::storage)?;
+        Ok(table.map_err(|problem| {
+            tracing::error!(path = row.path, digest = %row.digest, problem, "the table of a kept catalogue cannot be read");
+        }).ok())
     }
 
     async fn ask(
@@ -371,6 +400,7 @@ impl Catalogues {
             seen_from: row.seen_from,
             checked_at: now,
             stale: None,
+            day: None,
             table: Arc::new(table),
             validators,
         })
@@ -386,6 +416,7 @@ impl Catalogued {
             seen_from: self.seen_from,
             checked_at,
             stale,
+            day: self.day,
             table: Arc::clone(&self.table),
             validators: self.validators.clone(),
         }

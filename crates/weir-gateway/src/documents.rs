@@ -109,6 +109,9 @@ pub enum DocumentError {
     /// Weir's own storage failed.
     #[error("{0}")]
     Storage(String),
+    /// What was listed on a day is not kept.
+    #[error("{0}")]
+    NotThatDay(String),
     /// No upstream answers for it.
     #[error(transparent)]
     Nobody(#[from] Nobody),

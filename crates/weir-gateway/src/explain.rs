@@ -73,7 +73,7 @@ impl Gateway {
         };
         let decision = view.release_decision(release).ok_or_else(|| Failure::NoStage(stages.to_string()))?;
         self.record(&decision, ecosystem, package).await?;
-        let instead = self.instead(stages, ecosystem, package).await?;
+        let instead = self.instead(stages, ecosystem, package, None).await?;
         let instead = instead.map(|it| Shown { newest: it.version, shown: it.shown, reason: it.reason });
         let upstream = view.known.held.first().map(|held| held.member.name.to_string());
         let explanation = self.explanation(view.told(decision, release), ecosystem, package);

@@ -10,6 +10,7 @@ use weir_advisory::Index as Advisories;
 use weir_blob::Blobs;
 use weir_core::digest::Checksum;
 use weir_core::registry::{Part, RouteError, Which};
+use weir_core::time::Day;
 use weir_core::{Clock, Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Decision, Policy};
@@ -35,10 +36,12 @@ use crate::stock::{Means, Stock};
 use crate::transfer::{TransferError, Transfers};
 use crate::view::View;
 
+mod about;
 mod answer;
 mod artifact;
 mod audit;
 mod catalogue;
+mod dated;
 mod decisions;
 mod files;
 mod follow;
@@ -272,6 +275,8 @@ pub struct Gateway {
 struct Call<'a> {
     ecosystem: &'static Ecosystem,
     stages: Stages,
+    /// The day that the address names, if it names one.
+    day: Option<Day>,
     base: String,
     headers: &'a HeaderMap,
     head: bool,

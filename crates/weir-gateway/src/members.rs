@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use weir_core::{Ecosystem, PackageName};
+use weir_core::time::Day;
+use weir_core::{Ecosystem, PackageName, Timestamp};
 use weir_policy::Glob;
 use weir_upstream::Upstream;
 
@@ -24,6 +25,8 @@ pub struct Member {
     is_public: bool,
     /// The key of the checksum database that it hands on: what comes from it is checked against that. `None`: it is not.
     pub checksum_key: Option<Arc<str>>,
+    /// Of so many days what its catalogues listed is kept, and looked at on each.
+    pub kept_days: u32,
 }
 
 impl fmt::Debug for Member {
@@ -44,6 +47,7 @@ impl Member {
             is_searched: true,
             is_public,
             checksum_key: None,
+            kept_days: ecosystem.registry.catalogue().map_or(0, |catalogue| catalogue.kept_days()),
         }
     }
 
@@ -61,6 +65,19 @@ impl Member {
     pub fn checked_by(mut self, key: &str) -> Self {
         self.checksum_key = Some(key.into());
         self
+    }
+
+    /// With what its catalogues listed kept of so many days.
+    pub fn keeping_days(self, days: u32) -> Self {
+        Self { kept_days: days, ..self }
+    }
+
+    /// True if a catalogue that was current from one moment to another, and is no more, was so at the end of a day that is to
+    /// be kept: the others of its past are needed by nobody who asks for a day.
+    pub fn keeps(&self, from: Timestamp, to: Timestamp, now: Timestamp) -> bool {
+        let last = Day::of(to).before();
+        let since = Day::of(now.plus_days(-i64::from(self.kept_days)));
+        self.kept_days > 0 && last >= Day::of(from) && last >= since
     }
 
     /// What is kept of it, and told of it, goes by this.
@@ -179,4 +196,27 @@ fn is_public(ecosystem: &Ecosystem, base: &str) -> bool {
     let host = |url: &str| url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
     let public = ecosystem.upstream;
     host(base).is_some_and(|it| host(public.url).as_ref() == Some(&it) || public.hosts.contains(&it.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_upstream::UpstreamConfig;
+
+    use super::*;
+
+    #[test]
+    fn of_each_day_that_counts_what_was_current_at_its_end_is_kept() {
+        let config = UpstreamConfig { url: String::from("https://cran.example/"), ..UpstreamConfig::default() };
+        let upstream = Arc::new(Upstream::new(&config).unwrap());
+        let member = Member::new(&weir_cran::ECOSYSTEM, "cran", upstream).keeping_days(3);
+        let moment = |text: &str| Timestamp::parse(text).unwrap();
+        let keeps = |from: &str, to: &str| member.keeps(moment(from), moment(to), moment("2026-11-20T12:00:00Z"));
+        assert!(keeps("2026-11-18T08:00:00Z", "2026-11-19T08:00:00Z"));
+        assert!(keeps("2026-11-18T08:00:00Z", "2026-11-19T00:00:00Z"), "it was current until the very end");
+        assert!(!keeps("2026-11-18T08:00:00Z", "2026-11-18T23:59:59.999Z"), "another was, at the end of that day");
+        assert!(keeps("2026-01-01T00:00:00Z", "2026-11-18T00:00:00Z"), "the 17th is three days ago");
+        assert!(!keeps("2026-01-01T00:00:00Z", "2026-11-17T23:00:00Z"));
+        let none = member.keeping_days(0);
+        assert!(!none.keeps(moment("2026-11-18"), moment("2026-11-20"), moment("2026-11-20T12:00:00Z")));
+    }
 }

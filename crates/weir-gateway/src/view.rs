@@ -306,7 +306,7 @@ impl View {
         Ok(Made { shown, page: Some(Arc::new(PageBytes::new(rendered.content_type, rendered.body))) })
     }
 
-    fn page<'a>(&'a self, documents: &'a [Document<'a>], base: &'a str) -> Page<'a> {
+    pub(crate) fn page<'a>(&'a self, documents: &'a [Document<'a>], base: &'a str) -> Page<'a> {
         let (package, index) = (&self.known.facts.package, &*self.known.index);
         Page { package, documents, index, releases: self.served(), base }
     }

@@ -46,6 +46,35 @@ impl Store {
         session.one(sql::documents::AT, values![upstream, path, t]).await
     }
 
+    /// The first version of a document that came after `t`.
+    pub async fn document_after(
+        &self,
+        upstream: &str,
+        path: &str,
+        t: Timestamp,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        let mut session = self.db.read("document_after").await?;
+        session.one(sql::documents::AFTER, values![upstream, path, t]).await
+    }
+
+    /// The newest version of a document that came before `t`, whether or not it was current until then.
+    pub async fn document_before(
+        &self,
+        upstream: &str,
+        path: &str,
+        t: Timestamp,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        let mut session = self.db.read("document_before").await?;
+        session.one(sql::documents::BEFORE, values![upstream, path, t]).await
+    }
+
+    /// The paths of an upstream's current documents that end in `ending`, in order. The ending is letters and `#`.
+    pub async fn document_paths(&self, upstream: &str, ending: &str) -> Result<Vec<String>, StoreError> {
+        let mut session = self.db.read("document_paths").await?;
+        let pattern = format!("%{ending}");
+        session.all(sql::documents::PATHS_LIKE, values![upstream, &pattern]).await
+    }
+
     /// Records what upstream sent. The same bytes as before only renew the moment of the check and the validators; others
     /// end one interval and begin the next, with an event `document-changed`. The blob must be stored already.
     pub async fn record_document(&self, new: &NewDocument, at: Timestamp) -> Result<Recorded, StoreError> {

@@ -23,6 +23,8 @@ use crate::wiring::Opened;
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often catalogues are looked at of which each day is to be kept.
+const LOOK_AT_DAY: Duration = Duration::from_secs(60 * 60);
 /// How often what is past its time is given up.
 const TIDY: Duration = Duration::from_secs(6 * 60 * 60);
 /// How often what is kept is counted, for other replicas add to it and evict, too.
@@ -97,6 +99,7 @@ pub fn start(
     let clock = Arc::clone(&opened.clock);
     let days = opened.config.retention.documents_days;
     tasks.push(tokio::spawn(tidy(Arc::clone(gateway), clock, days, stop.clone())));
+    tasks.push(tokio::spawn(days_kept(Arc::clone(gateway), stop.clone())));
     tasks.push(tokio::spawn(hosted(Arc::clone(gateway), stop.clone())));
     tasks.push(tokio::spawn(cache(Arc::clone(gateway), stop.clone())));
     tasks.push(tokio::spawn(waivers(Arc::clone(gateway), stop.clone())));
@@ -281,6 +284,19 @@ async fn bundles(gateway: Arc<Gateway>, store: Store, stop: CancellationToken) {
             }
             Ok(_) => {}
             Err(error) => tracing::error!(error = %error, "it cannot be told whether a bundle was taken in"),
+        }
+    }
+}
+
+/// Looks at the catalogues of which each day is to be kept, at the start and then every [`LOOK_AT_DAY`].
+async fn days_kept(gateway: Arc<Gateway>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = gateway.keep_days().await {
+            tracing::error!(error = %error, "a day's catalogues cannot be kept");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AT_DAY) => {}
+            () = stop.cancelled() => return,
         }
     }
 }

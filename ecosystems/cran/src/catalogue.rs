@@ -3,14 +3,14 @@
 use std::io::{self, BufRead, BufReader, Read as _};
 
 use weir_core::PackageName;
-use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, Joining, Packing, Piece, Place, Source};
-use weir_core::registry::{InvalidDocument, Page, Wanted};
+use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, Instead, Joining, Packing, Piece, Place, Source};
+use weir_core::registry::{InvalidDocument, Page, Rendered, Reply, Wanted};
 
 use crate::dcf::{MAX_RECORD, Record};
 use crate::index::{Entry, Kind, WRITTEN, write_file};
 use crate::name::{in_tree, split};
 use crate::protocol::CONTRIB;
-use crate::{archive, join};
+use crate::{archive, join, reasons};
 
 /// Largest list of files after decompression, in bytes. The archive's on CRAN has about 20 million.
 pub const MAX_LIST: u64 = 512 * 1024 * 1024;
@@ -95,6 +95,15 @@ impl Catalogue for Trees {
 
     fn joining(&self) -> Option<Box<dyn Joining>> {
         Some(Box::<join::Catalogue>::default())
+    }
+
+    fn about(&self, page: &Page<'_>, instead: Option<&Instead>) -> Reply {
+        let Rendered { content_type, body } = reasons::render(page, instead);
+        Reply { status: 200, content_type, headers: Vec::new(), body }
+    }
+
+    fn kept_days(&self) -> u32 {
+        90
     }
 
     fn content_type(&self) -> &'static str {

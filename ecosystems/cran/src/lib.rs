@@ -9,6 +9,7 @@ pub mod dependency;
 mod index;
 mod join;
 mod license;
+mod listing;
 mod name;
 mod protocol;
 mod rds;

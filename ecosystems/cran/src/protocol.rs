@@ -13,9 +13,9 @@ use crate::name::{RPackages, in_tree, is_tree};
 
 /// The directory of a tree in which its source packages are.
 pub const CONTRIB: &str = "src/contrib";
-/// The form of page that tells in plain text what is refused of a package: `weir/{package}`.
-pub const REASONS: &str = "reasons";
-/// The directory of those pages.
+/// The form of page that lists a package's directory in the archive.
+pub const LISTING: &str = "listing";
+/// The directory of pages that tell in plain text what is shown of a package and what is refused: `weir/{package}`.
 pub const REASONS_DIRECTORY: &str = "weir";
 
 /// Most directories between `src/contrib` and a file: `4.5.0/Recommended`, `Archive/cli`.
@@ -41,11 +41,20 @@ pub fn path(request: &Request<'_>) -> Result<Path, RouteError> {
         return Err(RouteError::MethodNotAllowed(String::from("this repository is read only")));
     }
     let nothing = |what: &str| Err(RouteError::NotFound(what.to_owned()));
-    let segments = segments(request.path)?;
+    // A directory is asked for with a slash at its end; what is no directory is not.
+    let directory = request.path.strip_suffix('/');
+    let segments = segments(directory.unwrap_or(request.path))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if directory.is_some() {
+        let [tree @ .., "src", "contrib", "Archive", name] = segments.as_slice() else {
+            return nothing("no such directory in a CRAN repository");
+        };
+        let package = in_tree(&tree.join("/"), name).map_err(|invalid| RouteError::NotFound(invalid.to_string()))?;
+        return Ok(Path::Ask(Ask::Index { package, form: Form::whole(LISTING) }));
+    }
     if let [REASONS_DIRECTORY, name @ ..] = segments.as_slice() {
         let package = RPackages.parse(&name.join("/")).map_err(|invalid| RouteError::NotFound(invalid.to_string()))?;
-        return Ok(Path::Ask(Ask::Index { package, form: Form::whole(REASONS) }));
+        return Ok(Path::Ask(Ask::About(package)));
     }
     let Some(at) = segments.windows(2).position(|pair| pair == ["src", "contrib"]) else {
         return match segments.contains(&"bin") {

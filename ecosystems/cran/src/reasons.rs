@@ -1,12 +1,13 @@
 //! What is refused of a package, in plain text: R shows no reason, so that whoever asks for one finds it here, by the
 //! package's name alone.
 
+use weir_core::catalogue::Instead;
 use weir_core::registry::{Page, Rendered};
 
 use crate::name::split;
 
-/// The page: upstream's newest version and what becomes of it, then every refused one, newest first.
-pub fn render(page: &Page<'_>) -> Rendered {
+/// The page: what the catalogue shows of it and why, then every refused version, newest first.
+pub fn render(page: &Page<'_>, instead: Option<&Instead>) -> Rendered {
     let (_, name) = split(page.package);
     let mut body = String::new();
     let mut allowed = None;
@@ -25,5 +26,12 @@ pub fn render(page: &Page<'_>) -> Rendered {
         Some(version) => format!("{name} {version} is the newest allowed version\n"),
         None => format!("{name} has no allowed version\n"),
     };
-    Rendered { content_type: String::from("text/plain; charset=utf-8"), body: (first + &body).into_bytes() }
+    let shown = instead.map_or_else(String::new, |it| {
+        let shown = match &it.shown {
+            Some(version) => format!("{name} {version} is shown in the place of {}", it.version),
+            None => format!("{name} {} is not shown, and no other version is", it.version),
+        };
+        format!("{shown}: {}\n", it.reason)
+    });
+    Rendered { content_type: String::from("text/plain; charset=utf-8"), body: (first + &shown + &body).into_bytes() }
 }

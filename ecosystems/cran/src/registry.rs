@@ -42,7 +42,7 @@ impl Registry for Repository {
     }
 
     fn render(&self, page: &Page<'_>, _form: &Form) -> Result<Rendered, InvalidDocument> {
-        Ok(crate::reasons::render(page))
+        Ok(crate::listing::render(page))
     }
 
     fn problem(&self, problem: &Problem) -> Reply {

@@ -8,6 +8,7 @@ use http::{HeaderMap, Request};
 use weir_core::PackageName;
 use weir_core::registry::{Ask, Method};
 
+use super::dated::{self, Addressed};
 use super::{Call, Failure, Gateway, Principal, truncated};
 use crate::account::Account;
 use crate::documents::DocumentError;
@@ -36,8 +37,10 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let path = head.uri.path().trim_start_matches('/');
         let mut parts = path.splitn(3, '/');
-        let (stage, ecosystem, rest) =
+        let (address, ecosystem, rest) =
             (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let addressed = Addressed::read(address);
+        let stage = addressed.stage;
         let policy = self.policy.load();
         let Some(ecosystem) = self.ecosystems.by_id(ecosystem) else {
             return plain(404, "there is nothing here; package addresses are /{stage}/{ecosystem}/…\n");
@@ -53,10 +56,12 @@ impl Gateway {
             // What is no stage is the client's text: it makes no row longer and no metric more.
             stage.clone_into(&mut account.record.stage);
         }
+        let day = addressed.day(ecosystem);
         let mut call = Call {
             ecosystem,
             stages,
-            base: format!("{}/{stage}/{}", self.settings.public_url, ecosystem.id),
+            day: day.as_ref().ok().copied().flatten(),
+            base: format!("{}/{address}/{}", self.settings.public_url, ecosystem.id),
             headers: &head.headers,
             head: head.method == http::Method::HEAD,
             stale: None,
@@ -72,7 +77,10 @@ impl Gateway {
                     format!("this token is bound to stage `{bound}`, which the policy does not have any more");
                 Err(Failure::Forbidden(message))
             }
-            None => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
+            None => match day {
+                Err(failure) => Err(failure),
+                Ok(_) => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
+            },
         };
         let (response, outcome) = match result {
             Ok(mut response) => {
@@ -112,11 +120,16 @@ impl Gateway {
         let accept = call.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
         let token = call.headers.contains_key(http::header::AUTHORIZATION);
         let request = weir_core::registry::Request { method, path, query, accept, base: &call.base, token };
-        match call.ecosystem.registry.route(&request)? {
+        let ask = call.ecosystem.registry.route(&request)?;
+        if let Some(day) = call.day {
+            dated::check(day, &ask)?;
+        }
+        match ask {
             Ask::Index { package, form } => {
                 self.is_published(call.ecosystem, &package, principal).await?;
                 self.page(call, &package, &form).await
             }
+            Ask::About(package) => self.about(call, &package).await,
             Ask::Artifact { package, which, part } => self.artifact(call, &package, &which, part).await,
             Ask::Reply(reply) => Ok(respond::reply(reply)),
             Ask::Redirect(to) => Ok(respond::redirect(&format!("{}/{to}", call.base))),
@@ -157,6 +170,7 @@ impl Gateway {
             | Failure::Document(
                 DocumentError::Absent { .. }
                 | DocumentError::NotKept { .. }
+                | DocumentError::NotThatDay(_)
                 | DocumentError::Nobody(Nobody::Unknown { .. }),
             ) => (404, "not found"),
             Failure::Transfer(TransferError::Upstream(error)) if error.is_absent() => (404, "not found"),
@@ -190,6 +204,7 @@ impl Failure {
             | Self::Document(
                 DocumentError::Absent { .. }
                 | DocumentError::NotKept { .. }
+                | DocumentError::NotThatDay(_)
                 | DocumentError::Nobody(Nobody::Unknown { .. }),
             ) => "absent",
             Self::Transfer(TransferError::Upstream(error)) if error.is_absent() => "absent",

@@ -15,6 +15,7 @@ use tokio_util::io::ReaderStream;
 use weir_blob::Spool;
 use weir_core::catalogue::{Catalogue, Instead, LeftOut, Packing};
 use weir_core::registry::{Form, Reply};
+use weir_core::time::Day;
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_store::IndexState;
 
@@ -119,10 +120,17 @@ impl Gateway {
         packing: Packing,
     ) -> Result<Response, Failure> {
         call.record.package = part.to_owned();
-        let (catalogue, current) = call.phases.time(Phase::Upstream, self.catalogued(call.ecosystem, part)).await?;
+        let found = async {
+            match call.day {
+                Some(day) => self.catalogued_on(call.ecosystem, part, day).await,
+                None => self.catalogued(call.ecosystem, part).await,
+            }
+        };
+        let (catalogue, current) = call.phases.time(Phase::Upstream, found).await?;
         call.stale = current.stale.clone();
         let wanting = Wanting { ecosystem: call.ecosystem, stages: &call.stages, base: &call.base };
         let whole = call.phases.time(Phase::Render, self.whole_of(&wanting, catalogue, &current)).await?;
+        call.record.package = current.name();
         call.record.index_state = Some(whole.state);
         let tag = whole.written.digest.short();
         if respond::has_tag(call.headers, &tag) {
@@ -171,7 +179,7 @@ impl Gateway {
         catalogue: &'static dyn Catalogue,
         current: &Arc<Catalogued>,
     ) -> Result<Arc<Whole>, Failure> {
-        let key: Key = (call.stages.clone(), call.ecosystem.id, current.part.clone());
+        let key: Key = (call.stages.clone(), call.ecosystem.id, current.name());
         let judging = self.judging(call, current);
         let made = Made {
             catalogue: current.digest,
@@ -220,7 +228,7 @@ impl Gateway {
         for package in packages {
             let Some(place) = catalogue.place(&package).filter(|place| place.part == current.part) else { continue };
             let mut judging = self.judging(call, current);
-            judging.apart.insert(place.key.clone(), self.apart(call, &package).await?);
+            judging.apart.insert(place.key.clone(), self.apart(call, current, &place.key, &package).await?);
             let file = self.catalogues.file(current).await?;
             let one = move || judging.one(catalogue, &file, &place.key).map(|digest| (place.key, digest));
             let one = tokio::task::spawn_blocking(one).await.map_err(Failure::internal)?;
@@ -234,7 +242,16 @@ impl Gateway {
     }
 
     /// A package by itself; `None` if it cannot be read, and then none of it is shown.
-    async fn apart(self: &Arc<Self>, call: &Wanting<'_>, package: &PackageName) -> Result<Option<Arc<View>>, Failure> {
+    async fn apart(
+        self: &Arc<Self>,
+        call: &Wanting<'_>,
+        of: &Catalogued,
+        key: &str,
+        package: &PackageName,
+    ) -> Result<Option<Arc<View>>, Failure> {
+        if of.day.is_some() {
+            return self.view_in(call, of, key, package).await;
+        }
         match self.view(call.stages, call.ecosystem, package).await {
             Ok(view) => Ok(Some(view)),
             Err(Failure::Refused(_) | Failure::Document(_)) => Ok(None),
@@ -252,7 +269,7 @@ impl Gateway {
         // What was learnt is counted before it is read, so that nothing is taken for known that came later.
         let (learnt, _) = self.learnt.since(key.1, u64::MAX);
         let ecosystem = judging.ecosystem;
-        for package in self.known_apart(ecosystem, catalogue, &key.2).await? {
+        for package in self.known_apart(ecosystem, catalogue, &judging.catalogued.part).await? {
             self.judge_apart(&mut judging, catalogue, &package).await?;
         }
         let judging = Arc::new(judging);
@@ -315,13 +332,17 @@ impl Gateway {
         stages: &Stages,
         ecosystem: &'static Ecosystem,
         package: &PackageName,
+        day: Option<Day>,
     ) -> Result<Option<Instead>, Failure> {
         let place = match ecosystem.registry.catalogue() {
             Some(catalogue) if catalogue.joining().is_some() => catalogue.place(package),
             _ => None,
         };
         let Some(place) = place else { return Ok(None) };
-        let (catalogue, current) = self.catalogued(ecosystem, &place.part).await?;
+        let (catalogue, current) = match day {
+            Some(day) => self.catalogued_on(ecosystem, &place.part, day).await?,
+            None => self.catalogued(ecosystem, &place.part).await?,
+        };
         let base = format!("{}/{}/{}", self.settings.public_url, stages.address(), ecosystem.id);
         let whole = self.whole_of(&Wanting { ecosystem, stages, base: &base }, catalogue, &current).await?;
         Ok(whole.instead.iter().find(|instead| instead.key == place.key).cloned())
@@ -354,12 +375,9 @@ impl Gateway {
         package: &PackageName,
     ) -> Result<(), Failure> {
         let Some(place) = catalogue.place(package) else { return Ok(()) };
-        let view = match self.view(&judging.stages, judging.ecosystem, package).await {
-            Ok(view) => Some(view),
-            // A package that has left the catalogue, a private name, pieces that cannot be read.
-            Err(Failure::Refused(_) | Failure::Document(_)) => None,
-            Err(failure) => return Err(failure),
-        };
+        // `None`: it has left the catalogue, its name is private, or its pieces cannot be read.
+        let of = Wanting { ecosystem: judging.ecosystem, stages: &judging.stages, base: &judging.base };
+        let view = self.apart(&of, &judging.catalogued, &place.key, package).await?;
         judging.apart.insert(place.key, view);
         Ok(())
     }
@@ -378,7 +396,8 @@ impl Gateway {
         let mut seen = Vec::new();
         let mut at = None;
         for part in parts {
-            let key = (call.stages.clone(), call.ecosystem.id, part.clone());
+            let name = call.day.map_or_else(|| part.clone(), |day| format!("{part}@{day}"));
+            let key = (call.stages.clone(), call.ecosystem.id, name);
             let Some(whole) = self.wholes.get(&key) else { continue };
             seen.push(part.as_str());
             at = at.max(Some(whole.made_at));

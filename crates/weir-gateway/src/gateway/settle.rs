@@ -130,6 +130,9 @@ impl Gateway {
                 tracing::info!(ecosystem = ecosystem.id, stage = %judging.stages, package = %package,
                     version = it.version, shown, reason = it.reason, "another version than upstream's newest is shown");
             }
+            if judging.catalogued.day.is_some() {
+                continue;
+            }
             match self.view(&judging.stages, ecosystem, &package).await {
                 Ok(view) => {
                     view.served();

@@ -232,6 +232,20 @@ impl Gateway {
         stamp: Stamp,
         advisories: Arc<Advisories>,
     ) -> Result<Arc<Known>, DocumentError> {
+        let known = Arc::new(Arc::clone(&self).assemble(ecosystem, package, held, stamp, advisories).await?);
+        self.known.insert((ecosystem.id, known.facts.package.clone()), Arc::clone(&known), known.weight());
+        Ok(known)
+    }
+
+    /// Puts together what is known of a package by these documents.
+    pub(super) async fn assemble(
+        self: Arc<Self>,
+        ecosystem: &'static Ecosystem,
+        package: PackageName,
+        held: Vec<Arc<Held>>,
+        stamp: Stamp,
+        advisories: Arc<Advisories>,
+    ) -> Result<Known, DocumentError> {
         let (held, index) = self.read(ecosystem, &package, held).await?;
         let listed = index.releases.len();
         let (mut index, told) = self.add_told(ecosystem, &package, &held, index).await?;
@@ -267,7 +281,7 @@ impl Gateway {
             departed::add(&mut index, &mut facts, &advisories);
             let mut known = Known::new(held, index, facts, artifacts, stamp);
             known.told = told;
-            Arc::new(known)
+            known
         })
         .await
         .map_err(DocumentError::storage)?;
@@ -277,7 +291,6 @@ impl Gateway {
             tracing::error!(ecosystem = ecosystem.id, package = %known.facts.package, artifacts = changed,
                 "upstream states other bytes under old coordinates");
         }
-        self.known.insert((ecosystem.id, known.facts.package.clone()), Arc::clone(&known), known.weight());
         Ok(known)
     }
 

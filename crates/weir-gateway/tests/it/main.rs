@@ -4,6 +4,7 @@
 mod age;
 mod catalogue;
 mod clock;
+mod days;
 mod departed;
 mod eviction;
 mod faults;

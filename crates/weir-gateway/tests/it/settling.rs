@@ -17,7 +17,7 @@ use weir_testing::cran::{archive, source_package};
 use weir_testing::{FakeResponse, FakeUpstream, FixedClock};
 use weir_upstream::{Upstream, UpstreamConfig};
 
-const ALL: Ecosystems = Ecosystems(&[&ECOSYSTEM]);
+pub const ALL: Ecosystems = Ecosystems(&[&ECOSYSTEM]);
 const NOW: &str = "2026-11-01T12:00:00Z";
 /// 2024-01-01.
 const LONG_AGO: i64 = 1_704_067_200;
@@ -39,16 +39,16 @@ Imports: aa (>= 2.0)
 License: GPL-3
 ";
 
-struct Repository {
-    upstream: FakeUpstream,
-    gateway: Arc<Gateway>,
-    clock: Arc<FixedClock>,
-    directory: tempfile::TempDir,
+pub struct Repository {
+    pub upstream: FakeUpstream,
+    pub gateway: Arc<Gateway>,
+    pub clock: Arc<FixedClock>,
+    pub directory: tempfile::TempDir,
 }
 
 impl Repository {
     /// With an archive of `aa`: its versions, and what each needs.
-    async fn new(policy: &str, archived: &[(&str, &str)]) -> Self {
+    pub async fn new(policy: &str, archived: &[(&str, &str)]) -> Self {
         let clock = Arc::new(FixedClock::new(Timestamp::parse(NOW).unwrap()));
         let upstream = FakeUpstream::start().await;
         upstream.put("/src/contrib/PACKAGES", FakeResponse::ok(CATALOGUE));
@@ -68,7 +68,7 @@ impl Repository {
         Self { upstream, gateway, clock, directory }
     }
 
-    async fn gateway(
+    pub async fn gateway(
         policy: &str,
         upstream: &FakeUpstream,
         clock: &Arc<FixedClock>,
@@ -89,14 +89,19 @@ impl Repository {
         })
     }
 
-    async fn get(&self, path: &str) -> (u16, Vec<u8>) {
+    pub async fn get(&self, path: &str) -> (u16, Vec<u8>) {
+        self.get_at("dev", path).await
+    }
+
+    /// The same with another stage in the address.
+    pub async fn get_at(&self, stage: &str, path: &str) -> (u16, Vec<u8>) {
         let principal = Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() };
-        let request = Request::get(format!("/dev/cran/{path}")).body(Body::empty()).unwrap();
+        let request = Request::get(format!("/{stage}/cran/{path}")).body(Body::empty()).unwrap();
         let (head, body) = self.gateway.handle(request, &principal).await.into_parts();
         (head.status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())
     }
 
-    async fn page(&self) -> String {
+    pub async fn page(&self) -> String {
         let (status, body) = self.get("src/contrib/PACKAGES").await;
         let text = String::from_utf8(body).unwrap();
         assert_eq!(status, 200, "{text}");
@@ -104,25 +109,29 @@ impl Repository {
     }
 
     /// `name version` of each record of the page.
-    async fn shown(&self) -> Vec<String> {
-        let page = self.page().await;
-        let mut shown: Vec<String> = page
-            .split("\n\n")
-            .map(|record| {
-                let value = |name: &str| record.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-                format!("{} {}", value("Package: "), value("Version: "))
-            })
-            .filter(|shown| shown != " ")
-            .collect();
-        shown.sort();
-        shown
+    pub async fn shown(&self) -> Vec<String> {
+        shown(&self.page().await)
     }
 
-    async fn instead(&self, package: &str) -> Option<(Option<String>, String)> {
+    pub async fn instead(&self, package: &str) -> Option<(Option<String>, String)> {
         let package = ECOSYSTEM.names.parse(package).unwrap();
         let explained = self.gateway.explain(&"dev".into(), &ECOSYSTEM, &package, None).await.unwrap();
         explained.instead.map(|instead| (instead.shown, instead.reason))
     }
+}
+
+/// `name version` of each record of a page.
+pub fn shown(page: &str) -> Vec<String> {
+    let mut shown: Vec<String> = page
+        .split("\n\n")
+        .map(|record| {
+            let value = |name: &str| record.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            format!("{} {}", value("Package: "), value("Version: "))
+        })
+        .filter(|shown| shown != " ")
+        .collect();
+    shown.sort();
+    shown
 }
 
 #[tokio::test]
@@ -144,6 +153,36 @@ async fn an_archived_version_takes_the_place_of_a_refused_one_and_is_served_wher
     let (shown, reason) = repository.instead("cc").await.unwrap();
     assert!(shown.is_none() && reason.contains("needs aa >= 2.0, which is shown in 1.5; aa is refused"), "{reason}");
     assert_eq!(repository.instead("bb").await, None);
+}
+
+#[tokio::test]
+async fn whoever_asks_about_a_package_is_told_what_is_shown_and_why() {
+    let repository = Repository::new(DENY_TWO, &[("1.0", ""), ("1.5", "")]).await;
+    let about = async |package: &str| {
+        let (status, body) = repository.get(&format!("weir/{package}")).await;
+        (status, String::from_utf8(body).unwrap())
+    };
+    let (status, text) = about("aa").await;
+    assert_eq!(status, 200, "{text}");
+    assert!(
+        text.starts_with("aa 1.5 is the newest allowed version\naa 1.5 is shown in the place of 2.0: refused: denied")
+    );
+    assert!(text.contains("\naa 2.0 is refused: denied"), "{text}");
+    let (_, text) = about("cc").await;
+    assert!(text.contains("\ncc 1.0 is not shown, and no other version is: needs aa >= 2.0, which is shown in 1.5"));
+    assert_eq!(about("bb").await.1, "bb 1.0 is the newest allowed version\n");
+    assert_eq!(about("zz").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_archive_of_a_package_is_listed_without_what_is_refused() {
+    let policy = "[stage.dev]\ndenied = [\"pkg:cran/aa@1.0\"]\n";
+    let repository = Repository::new(policy, &[("1.0", ""), ("1.5", "")]).await;
+    let (status, body) = repository.get("src/contrib/Archive/aa/").await;
+    let html = String::from_utf8(body).unwrap();
+    assert_eq!(status, 200, "{html}");
+    assert!(html.contains("<a href=\"aa_1.5.tar.gz\">aa_1.5.tar.gz</a> 2024-01-01 512\n"), "{html}");
+    assert!(!html.contains("aa_1.0") && !html.contains("aa_2.0"), "{html}");
 }
 
 #[tokio::test]

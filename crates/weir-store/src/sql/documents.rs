@@ -17,6 +17,21 @@ statements! {
          order by seen_from desc, id desc limit 1"
     );
 
+    /// The first version that came after a moment.
+    AFTER = concat!(
+        "select ", columns!(), " from document where upstream = $1 and path = $2 and seen_from > $3
+         order by seen_from, id limit 1"
+    );
+
+    /// The newest version that came before a moment, whether or not it was current until then.
+    BEFORE = concat!(
+        "select ", columns!(), " from document where upstream = $1 and path = $2 and seen_from < $3
+         order by seen_from desc, id desc limit 1"
+    );
+
+    /// Where an upstream's current documents are, of those whose paths are like a pattern.
+    PATHS_LIKE = "select path from document where upstream = $1 and seen_to is null and path like $2 order by path";
+
     /// The newest version that is kept, current or not.
     NEWEST = concat!(
         "select ", columns!(), " from document where upstream = $1 and path = $2

@@ -104,6 +104,35 @@ pub async fn a_day_in_the_past_has_its_own_document(f: Fixture) {
     }
 }
 
+pub async fn the_versions_before_and_after_a_moment_are_found(f: Fixture) {
+    for (text, millis) in [("one", 10), ("two", 20)] {
+        f.store.record_document(&document(text), at(millis)).await.unwrap();
+    }
+    f.store.close_document(UPSTREAM, PATH, at(30)).await.unwrap();
+    f.store.record_document(&document("three"), at(40)).await.unwrap();
+    for (millis, before, after) in [
+        (10, None, Some("two")),
+        (11, Some("one"), Some("two")),
+        (35, Some("two"), Some("three")),
+        (40, Some("two"), None),
+    ] {
+        let row = f.store.document_before(UPSTREAM, PATH, at(millis)).await.unwrap();
+        assert_eq!(row.map(|row| row.digest), before.map(digest), "before {millis}");
+        let row = f.store.document_after(UPSTREAM, PATH, at(millis)).await.unwrap();
+        assert_eq!(row.map(|row| row.digest), after.map(digest), "after {millis}");
+    }
+}
+
+pub async fn paths_are_found_by_their_ending(f: Fixture) {
+    for path in ["b/list#table", "a/list#table", "a/list"] {
+        f.store.record_document(&NewDocument { path: path.to_owned(), ..document(path) }, at(1)).await.unwrap();
+    }
+    assert_eq!(f.store.document_paths(UPSTREAM, "#table").await.unwrap(), ["a/list#table", "b/list#table"]);
+    f.store.close_document(UPSTREAM, "b/list#table", at(2)).await.unwrap();
+    assert_eq!(f.store.document_paths(UPSTREAM, "#table").await.unwrap(), ["a/list#table"]);
+    assert!(f.store.document_paths("https://elsewhere.example/", "#table").await.unwrap().is_empty());
+}
+
 pub async fn a_clock_set_back_never_makes_an_interval_negative(f: Fixture) {
     f.store.record_document(&document("one"), at(100)).await.unwrap();
     let recorded = f.store.record_document(&document("two"), at(50)).await.unwrap();

@@ -86,6 +86,8 @@ macro_rules! store_suite {
                 a_deleted_document_is_not_current_but_was,
                 the_newest_version_of_a_document_is_found_after_its_end,
                 a_day_in_the_past_has_its_own_document,
+                the_versions_before_and_after_a_moment_are_found,
+                paths_are_found_by_their_ending,
                 a_clock_set_back_never_makes_an_interval_negative,
                 retention_forgets_only_closed_intervals,
                 retention_keeps_digests_that_came_back,

@@ -76,6 +76,9 @@ async fn tour(store: &Store) {
     }
     store.touch_document(&upstream, &path, None, None, at(4)).await.unwrap();
     store.current_documents(&upstream, std::slice::from_ref(&path)).await.unwrap();
+    store.document_before(&upstream, &path, at(9)).await.unwrap();
+    store.document_after(&upstream, &path, at(1)).await.unwrap();
+    store.document_paths(&upstream, "#table").await.unwrap();
     store.document_at(&upstream, &path, at(1)).await.unwrap().unwrap();
     store.newest_document(&upstream, &path).await.unwrap().unwrap();
     store.close_document(&upstream, &path, at(5)).await.unwrap();

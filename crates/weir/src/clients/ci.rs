@@ -7,6 +7,7 @@ use weir_core::client::{Format, Gate, Machine as _, Scope, Token};
 
 use super::Known;
 use super::machine::Here;
+use super::point::{Asked, NOT_OF_A_DAY};
 
 /// The pipelines whose words are known.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,16 +23,20 @@ const TOKEN: &str = "WEIR_TOKEN_HERE";
 const END: &str = "WEIR_SETTINGS_END";
 
 /// The lines for all clients: variables where those can say it, files where not. The token is the secret `WEIR_TOKEN`.
-pub fn lines(kind: Kind, server: &str, stage: &str, clients: &[Known], here: &Here) -> anyhow::Result<String> {
+pub fn lines(kind: Kind, server: &str, asked: &Asked, clients: &[Known], here: &Here) -> anyhow::Result<String> {
     let mut variables: Vec<(String, String)> = Vec::new();
     let mut files: Vec<(String, String, bool)> = Vec::new();
     let mut notes = Vec::new();
     let loopback =
-        Gate { server: server.to_owned(), stage: stage.to_owned(), ecosystem: "", token: None }.is_loopback();
+        Gate { server: server.to_owned(), stage: asked.stage.clone(), ecosystem: "", token: None }.is_loopback();
     for Known { ecosystem, client } in clients {
+        let (stage, day) = asked.address(ecosystem);
+        if day != asked.day {
+            notes.push(format!("# {}: {NOT_OF_A_DAY}\n", client.id));
+        }
         let gate = Gate {
             server: server.to_owned(),
-            stage: stage.to_owned(),
+            stage,
             ecosystem: ecosystem.id,
             token: (!loopback).then(|| Token::new(TOKEN)),
         };

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use weir_core::Clock as _;
 use weir_core::client::{Edit, Gate, Scope, Token};
-use weir_core::time::SystemClock;
+use weir_core::time::{Day, SystemClock};
+use weir_core::{Clock as _, Ecosystem};
 use weir_settings::diff;
 
 use super::journal::{Journal, Last, Planned};
@@ -25,6 +25,10 @@ pub struct Arguments {
     /// The stage to ask.
     #[arg(value_name = "STAGE", required_unless_present = "undo")]
     stage: Option<String>,
+    /// Ask for what upstream listed on this day, where one document lists all packages: 2026-10-01. What is refused today is
+    /// refused all the same.
+    #[arg(long, value_name = "DAY", value_parser = day, conflicts_with = "undo")]
+    snapshot: Option<Day>,
     /// The Weir to ask [default: on this machine, where `[server] listen` says].
     #[arg(long, env = "WEIR_SERVER", value_name = "URL")]
     server: Option<String>,
@@ -54,6 +58,30 @@ pub struct Arguments {
     keep_changed: bool,
 }
 
+fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| String::from("expected a day as 2026-10-01"))
+}
+
+/// The stage that is to be asked, as it is now or as of a day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    pub stage: String,
+    pub day: Option<Day>,
+}
+
+impl Asked {
+    /// What an address of this ecosystem names. `None` for the day if it has no pages of one.
+    pub fn address(&self, ecosystem: &Ecosystem) -> (String, Option<Day>) {
+        match self.day.filter(|_| ecosystem.registry.catalogue().is_some()) {
+            Some(day) => (format!("{}@{day}", self.stage), Some(day)),
+            None => (self.stage.clone(), None),
+        }
+    }
+}
+
+/// What is told of clients for which there are no pages of a day.
+pub const NOT_OF_A_DAY: &str = "asks the stage as it is now: there are no pages of a day for it";
+
 /// Where the journal lies.
 pub fn journal(here: &Here) -> PathBuf {
     here.data_home().join("weir").join("use")
@@ -71,6 +99,7 @@ pub fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCode> {
             "`{stage}` is not the name of a stage: lower-case letters, digits and `-`, at most 31, beginning with a letter"
         );
     }
+    let asked = Asked { stage, day: arguments.snapshot };
     let server = match &arguments.server {
         Some(server) => server.clone(),
         None => health::here(place)?,
@@ -79,16 +108,16 @@ pub fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let clients = arguments.clients.of(&here)?;
     let scope = if arguments.project { Scope::Project } else { Scope::User };
     if let Some(kind) = arguments.ci {
-        output::line(ci::lines(kind, &server, &stage, &clients, &here)?.trim_end());
+        output::line(ci::lines(kind, &server, &asked, &clients, &here)?.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let token = token(arguments.token_from.as_deref())?;
-    let plan = Plan::make(&here, &server, &stage, token.as_ref(), &clients, scope)?;
+    let plan = Plan::make(&here, &server, &asked, token.as_ref(), &clients, scope)?;
     if arguments.dry_run {
         plan.show(&here, token.as_ref());
         return Ok(ExitCode::SUCCESS);
     }
-    plan.write(&here, &server, &stage)?;
+    plan.write(&here, &server, &asked.stage)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -176,7 +205,7 @@ impl Plan {
     fn make(
         here: &Here,
         server: &str,
-        stage: &str,
+        asked: &Asked,
         token: Option<&Token>,
         clients: &[Known],
         scope: Scope,
@@ -184,12 +213,11 @@ impl Plan {
         let mut plan = Self { files: BTreeMap::new(), order: Vec::new(), notes: Vec::new() };
         let mut problems = Vec::new();
         for Known { ecosystem, client } in clients {
-            let gate = Gate {
-                server: server.to_owned(),
-                stage: stage.to_owned(),
-                ecosystem: ecosystem.id,
-                token: token.cloned(),
-            };
+            let (stage, day) = asked.address(ecosystem);
+            if day != asked.day {
+                plan.notes.push((client.id, NOT_OF_A_DAY));
+            }
+            let gate = Gate { server: server.to_owned(), stage, ecosystem: ecosystem.id, token: token.cloned() };
             match (client.settings)(&gate, here, scope) {
                 Err(note) => plan.notes.push((client.id, note)),
                 Ok(edits) => {

@@ -26,6 +26,8 @@ pub struct UpstreamSection {
     pub ca_bundle: Option<PathBuf>,
     /// Key of the checksum database that it hands on; `off`: what comes from it is not checked. Only where there is one.
     pub checksum_key: Option<String>,
+    /// Of so many days what its catalogues listed is kept. Only where one document lists all packages.
+    pub kept_days: Option<u32>,
     /// Names that come from it alone.
     pub packages: Vec<String>,
     /// Further upstreams, asked before it and in this order.
@@ -60,6 +62,7 @@ pub struct Configured {
     packages: Vec<Glob>,
     is_searched: bool,
     checksum_key: Option<String>,
+    kept_days: Option<u32>,
 }
 
 impl Configured {
@@ -69,6 +72,10 @@ impl Configured {
         let member = Member::new(self.ecosystem, &self.name, Arc::new(upstream)).with_packages(self.packages.clone());
         let member = match &self.checksum_key {
             Some(key) => member.checked_by(key),
+            None => member,
+        };
+        let member = match self.kept_days {
+            Some(days) => member.keeping_days(days),
             None => member,
         };
         Ok(if self.is_searched { member } else { member.only_bound() })
@@ -154,6 +161,7 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
             is_searched: member.packages.is_empty(),
             // What a team's own upstream has, no public log has on record.
             checksum_key: None,
+            kept_days: section.kept_days,
             key,
         });
     }
@@ -179,6 +187,7 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
         ecosystem,
         is_searched: true,
         checksum_key: checksum_key(&key, section.checksum_key.as_deref(), ecosystem)?,
+        kept_days: kept_days(&key, section.kept_days, ecosystem)?,
         key,
     });
     Ok(all)
@@ -198,6 +207,21 @@ fn patterns(key: &str, packages: &[String], ecosystem: &Ecosystem) -> anyhow::Re
         })
     };
     packages.iter().map(glob).collect()
+}
+
+/// Most days of which catalogues are kept.
+const MAX_KEPT_DAYS: u32 = 3650;
+
+fn kept_days(key: &str, set: Option<u32>, ecosystem: &Ecosystem) -> anyhow::Result<Option<u32>> {
+    match set {
+        Some(_) if ecosystem.registry.catalogue().is_none() => {
+            bail!("{key} kept-days: {} has no document that lists all packages", ecosystem.title)
+        }
+        Some(days) if days > MAX_KEPT_DAYS => {
+            bail!("{key} kept-days = {days} is too many; expected 0 to {MAX_KEPT_DAYS}")
+        }
+        set => Ok(set),
+    }
 }
 
 /// The key of the checksum database that an ecosystem's last upstream hands on; `None` where there is none, or it is off.

@@ -31,10 +31,13 @@ fn catalogues_and_files_are_found_in_every_tree() {
         let Ok(Ask::Artifact { package: found, which, .. }) = route(path) else { unreachable!("{path}") };
         assert_eq!((found.as_str(), which), (package, Which::File("cli_3.6.1.tar.gz".into())), "{path}");
     }
+    for (path, package) in [("src/contrib/Archive/cli/", "cli"), ("bioc/src/contrib/Archive/limma/", "bioc/limma")] {
+        assert!(matches!(route(path), Ok(Ask::Index { package: it, .. }) if it.as_str() == package), "{path}");
+    }
     for list in ["src/contrib/Meta/archive.rds", "bioc/src/contrib/Meta/current.rds"] {
         assert_eq!(route(list), Ok(Ask::Forward(list.to_owned())));
     }
-    assert!(matches!(route("weir/bioc/limma"), Ok(Ask::Index { package, .. }) if package.as_str() == "bioc/limma"));
+    assert!(matches!(route("weir/bioc/limma"), Ok(Ask::About(package)) if package.as_str() == "bioc/limma"));
 }
 
 #[test]
@@ -57,7 +60,11 @@ fn what_is_no_path_of_a_repository_is_absent() {
         "src/contrib/a%2fcli_1.0.tar.gz",
         "src/contrib/Archive/clo/cli_1.0.tar.gz",
         "src/contrib/Archive/cli_1.0.tar.gz",
-        "src/contrib/Archive/cli/",
+        "src/contrib/Archive/cli",
+        "src/contrib/Archive/",
+        "src/contrib/Archive/cli_1.0.tar.gz/",
+        "a/b/c/d/src/contrib/Archive/cli/",
+        "weir/cli/",
         "src/contrib/Meta/other.rds",
         "src/contrib/Meta/x/archive.rds",
         "bin/windows/contrib/4.4/PACKAGES",
