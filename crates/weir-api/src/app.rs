@@ -21,7 +21,7 @@ use crate::access::{Access, Caller, Denied};
 use crate::conditions::Conditions;
 use crate::decision::{Form, Shown};
 use crate::proxy::{Origin, Proxies};
-use crate::{page, welcome};
+use crate::{hosted, page, welcome};
 
 /// What the refusal says that `weir doctor` asks for, in the reason phrase as every refusal.
 pub const REFUSAL: &str = "weir-doctor: a reason reaches this client; see api/v1/refusal";
@@ -185,7 +185,13 @@ impl App {
         match (&head.method, path) {
             (&Method::GET, "v1/refusal") => self.refusal(head.uri.query().unwrap_or_default()),
             (&Method::GET, "v1/explain") => self.explain(head.uri.query().unwrap_or_default(), caller, account).await,
-            _ => api_problem(StatusCode::NOT_FOUND, "not found", "the API has no such address or method"),
+            (method, path) => match path.strip_prefix("v1/hosted/") {
+                Some(path) => {
+                    let query = head.uri.query().unwrap_or_default();
+                    hosted::answer(&self.gateway, method, path, query, &caller.principal).await
+                }
+                None => api_problem(StatusCode::NOT_FOUND, "not found", "the API has no such address or method"),
+            },
         }
     }
 
@@ -271,7 +277,8 @@ fn explained(explanation: &Explanation) -> String {
     out.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
-fn parameter(query: &str, name: &str) -> Option<String> {
+/// A parameter of a query, decoded.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
     form_urlencoded(query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
@@ -287,7 +294,8 @@ fn form_urlencoded(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn api_problem(status: StatusCode, title: &str, detail: &str) -> Response {
+/// An error of the API (RFC 9457).
+pub fn api_problem(status: StatusCode, title: &str, detail: &str) -> Response {
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     with(status, "application/problem+json", body.to_string())
 }
@@ -302,7 +310,8 @@ fn html(status: StatusCode, body: String) -> Response {
     response
 }
 
-fn with(status: StatusCode, content_type: &'static str, body: String) -> Response {
+/// An answer that no cache keeps.
+pub fn with(status: StatusCode, content_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

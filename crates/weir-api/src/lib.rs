@@ -7,6 +7,7 @@
 //! | [`proxy`] | who is it from, when a proxy is in between? |
 //! | [`token`] | what is a token, and how is it kept? |
 //! | [`decision`] | `/d/ID`: why was this refused, and what now? |
+//! | `hosted` | what can be done with packages of one's own, in every ecosystem? |
 //! | [`conditions`] | `/readyz`: what is wrong at the moment? |
 //! | [`welcome`] | `/`: how are clients pointed here? |
 //! | [`page`] | how does a page look? |
@@ -15,6 +16,7 @@ pub mod access;
 pub mod app;
 pub mod conditions;
 pub mod decision;
+mod hosted;
 pub mod page;
 pub mod proxy;
 pub mod token;

@@ -211,6 +211,18 @@ pub struct Upload {
     pub source: bool,
 }
 
+impl Upload {
+    /// As what it is published.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            package: self.package.clone(),
+            version: self.version.clone(),
+            file: self.file.clone(),
+            joins: self.joins,
+        }
+    }
+}
+
 /// Where an upload's bytes are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Content {

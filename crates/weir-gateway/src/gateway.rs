@@ -60,6 +60,7 @@ mod survey;
 mod upkeep;
 
 pub(crate) use artifact::only_looking_is_missing;
+pub use publish::Prospect;
 use releases::Asked;
 pub use releases::{MAX_ASKED, MAX_UNLISTED};
 pub use survey::{Surveyed, Unread};

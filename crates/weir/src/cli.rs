@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::{doctor, point};
-use crate::{admin, airgap, config, explain, feeds, health, policy, serve};
+use crate::{admin, airgap, config, explain, feeds, health, policy, publish, serve};
 
 /// One gate for open source: serves only what policy allows, and says why.
 #[derive(Parser, Debug)]
@@ -40,6 +40,9 @@ enum Command {
     Health(health::Arguments),
     /// Say what a stage decides on a release, and why.
     Explain(explain::Arguments),
+    /// Packages of one's own: look them over before they are published, withdraw and restore them.
+    #[command(subcommand)]
+    Publish(publish::Command),
     /// Make the package managers of this machine ask Weir, or take that back.
     Use(point::Arguments),
     /// Say whether everything on this machine asks Weir, whether Weir's answers arrive, and what mends it.
@@ -85,6 +88,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(&place, &arguments).await,
             Command::Health(arguments) => health::run(&place, &arguments).await,
             Command::Explain(arguments) => explain::run(&place, &arguments).await,
+            Command::Publish(command) => publish::run(&command).await,
             Command::Use(arguments) => point::run(&place, &arguments),
             Command::Doctor(arguments) => doctor::run(&place, &arguments).await,
             Command::Feeds(command) => feeds::run(&place, &command).await,

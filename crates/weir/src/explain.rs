@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use clap::Args;
 use serde_json::Value;
 use weir_core::{Ecosystem, PackageName, Purl};
 use weir_policy::Policy;
-use weir_upstream::{Secret, Upstream, UpstreamConfig};
 
 use crate::cli::{Format, Place};
+use crate::server::Server;
 use crate::wiring::Opened;
 use crate::{ecosystems, output};
 
@@ -53,7 +52,10 @@ pub async fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<ExitCod
     let (ecosystem, package, version) = subject(&arguments.subject)?;
     let purl = Purl::new(ecosystem, &package, version.as_deref());
     let explanation = match &arguments.server {
-        Some(server) => ask(server, arguments, &purl).await?,
+        Some(server) => {
+            let server = Server::at(server, arguments.token.as_deref())?;
+            server.ask("explain", &[("purl", &purl.to_string()), ("stage", &arguments.stage)]).await?
+        }
         None => decide(place, arguments, ecosystem, &package, version.as_deref()).await?,
     };
     match arguments.format {
@@ -131,28 +133,6 @@ async fn decide(
     let explanation = gateway.explain(&arguments.stage.as_str().into(), ecosystem, package, version).await?;
     gateway.flush().await;
     Ok(serde_json::to_value(explanation)?)
-}
-
-async fn ask(server: &str, arguments: &Arguments, purl: &Purl) -> anyhow::Result<Value> {
-    let config = UpstreamConfig {
-        url: server.to_owned(),
-        token: arguments.token.as_deref().map(Secret::new),
-        ..UpstreamConfig::default()
-    };
-    let upstream = Upstream::new(&config).context("--server cannot be used")?;
-    let encode =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let path = format!("api/v1/explain?purl={}&stage={}", encode(&purl.to_string()), encode(&arguments.stage));
-    let answer = upstream.forward(http::Method::GET, &path, Bytes::new(), None).await?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    if answer.status != 200 {
-        let detail = body
-            .get("detail")
-            .and_then(Value::as_str)
-            .map_or_else(|| String::from_utf8_lossy(&answer.body).trim().chars().take(300).collect(), str::to_owned);
-        bail!("{server} answered {}: {detail}", answer.status);
-    }
-    Ok(body)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -11,7 +11,8 @@
 //! | [`tls`] | which certificate does it show? |
 //! | [`watch`] | what does a running Weir look after? |
 //! | [`survey`] | what does a policy make of everything that is kept? |
-//! | [`explain`], [`feeds`], [`policy`], [`admin`] | the other commands |
+//! | [`explain`], [`feeds`], [`policy`], [`publish`], [`admin`] | the other commands |
+//! | [`server`] | how does a command ask a running Weir? |
 //! | [`clients`] | how do package managers come to ask it, and do they? |
 //! | [`check`] | is everything that Weir keeps whole? |
 //! | [`config_check`] | could it be served as it is configured? |
@@ -34,7 +35,9 @@ mod feeds;
 mod health;
 mod output;
 mod policy;
+mod publish;
 mod serve;
+mod server;
 mod survey;
 mod tls;
 mod watch;

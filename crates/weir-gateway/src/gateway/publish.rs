@@ -10,21 +10,23 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use weir_blob::{BlobError, Spool};
 use weir_core::digest::{Hashed, Hasher};
-use weir_core::hosting::{self, Change, Content, Done, Unreadable, Upload, Write};
+use weir_core::hosting::{self, Change, Content, Done, Identity, Unreadable, Upload, Write};
 use weir_core::registry::Expected;
 use weir_core::{Ecosystem, PackageName};
 use weir_inspect::Inspected;
 use weir_inspect::preflight::{Note, Preflight, Stated};
 use weir_store::NewArtifact;
-use weir_store::hosted::{Changed, HostedChange, HostedPackage, NewHosted, Published};
+use weir_store::hosted::{HostedPackage, NewHosted, Published};
 
 use super::{Call, Failure, Gateway, Principal, truncated};
-use crate::documents::DocumentError;
-use crate::homes::Homeless;
-use crate::hosted::Hosting;
 use crate::phases::Phase;
 use crate::respond;
-use crate::rights::{covers, is_of};
+
+mod change;
+mod prospect;
+mod rights;
+
+pub use prospect::Prospect;
 
 /// Uploads that are taken in at once; others wait.
 pub(super) const AT_ONCE: usize = 4;
@@ -77,7 +79,7 @@ impl Gateway {
         }
         let warnings = match &change {
             Change::Publish(upload) => self.publish(call, upload, spool, principal).await?,
-            change => self.change(call, change, principal).await?,
+            change => call.phases.time(Phase::Store, self.change(call.ecosystem, change, principal)).await?,
         };
         let Some(hosting) = call.ecosystem.registry.hosting() else {
             return Err(Failure::internal("an ecosystem took in what it does not host"));
@@ -99,64 +101,6 @@ impl Gateway {
             return Err(refused(404, format!("`{package}` is not hosted here")));
         };
         Ok(respond::reply(hosting.owners(&row.owners)))
-    }
-
-    /// `Err` unless the token's patterns, or the package's own list of owners, let `principal` change it.
-    async fn may_publish(
-        &self,
-        ecosystem: &'static Ecosystem,
-        package: &PackageName,
-        principal: &Principal,
-    ) -> Result<(), Failure> {
-        self.may_publish_any(ecosystem, principal)?;
-        if covers(&principal.publish, ecosystem, package) {
-            return Ok(());
-        }
-        let row = self.store.hosted(ecosystem.id, package.as_str()).await.map_err(Failure::internal)?;
-        if row.is_some_and(|row| row.owners.contains(&principal.name)) {
-            return Ok(());
-        }
-        Err(Failure::Forbidden(format!(
-            "token `{}` may not publish `{package}`: it may publish {}; an administrator runs weir admin token create \
-             NAME --publish '{}:{package}'",
-            truncated(&principal.name),
-            principal.publish.join(", "),
-            ecosystem.id
-        )))
-    }
-
-    /// `Err` if nothing is published yet of a private name that is the principal's to publish. cargo looks first, and takes a
-    /// refusal for an error: 404 tells it the way. No upstream is asked either way.
-    pub(super) async fn is_published(
-        &self,
-        ecosystem: &'static Ecosystem,
-        package: &PackageName,
-        principal: &Principal,
-    ) -> Result<(), Failure> {
-        if !covers(&principal.publish, ecosystem, package) {
-            return Ok(());
-        }
-        let policy = self.policy.load_full();
-        let is_private = policy.stages().any(|stage| weir_policy::private_name(stage, ecosystem, package).is_some());
-        let is_ours = is_private && !self.homes.members().is_own(ecosystem, package);
-        if is_ours && self.hosting(ecosystem, package).await? == Hosting::Elsewhere {
-            return Err(Failure::NotFound(format!("nothing of `{package}` is published yet; it is yours to publish")));
-        }
-        Ok(())
-    }
-
-    fn may_publish_any(&self, ecosystem: &'static Ecosystem, principal: &Principal) -> Result<(), Failure> {
-        if principal.publish.iter().any(|pattern| is_of(pattern, ecosystem)) {
-            return Ok(());
-        }
-        let who = match principal.name.as_str() {
-            "anonymous" => String::from("publishing needs a token"),
-            name => format!("token `{}` may not publish {} packages", truncated(name), ecosystem.title),
-        };
-        Err(Failure::Forbidden(format!(
-            "{who}; an administrator runs weir admin token create NAME --publish '{}:PATTERN'",
-            ecosystem.id
-        )))
     }
 
     /// Takes the body in whole, and reads what it asks for.
@@ -233,14 +177,11 @@ impl Gateway {
         if known.is_none() {
             call.phases.time(Phase::Upstream, self.may_be_ours(ecosystem, package)).await?;
         }
-        let version = release_of(ecosystem, upload, known.as_ref())?;
+        let version = release_of(ecosystem, &upload.identity(), known.as_ref())?;
         let looked = call.phases.time(Phase::Inspect, self.look_over(ecosystem, upload, &version, body)).await?;
         let Looked { mut spool, hashed, inspected, preflight } = looked;
         let mut notes = preflight.notes;
-        if let Some(like) = self.well_known.load().of(ecosystem).and_then(|list| list.lookalike(package.as_str())) {
-            let text = format!("`{package}` could be mistaken for the well-known `{}`", like.name);
-            notes.push(Note { code: "lookalike", text });
-        }
+        notes.extend(self.lookalike_note(ecosystem, package));
         if let Some(note) = notes.iter().find(|note| self.settings.hosted.refuse.iter().any(|code| code == note.code)) {
             return Err(refused(400, format!("the preflight refuses it: {note} ([hosted] preflight)")));
         }
@@ -296,7 +237,7 @@ impl Gateway {
         match published {
             Published::New(_) => {}
             Published::Known(_) if upload.joins => return Ok(warnings),
-            Published::Known(_) | Published::Conflict(_) => return Err(exists(ecosystem, upload)),
+            Published::Known(_) | Published::Conflict(_) => return Err(exists(ecosystem, &upload.identity())),
             Published::Taken(name) => {
                 let message =
                     format!("`{package}` is `{name}` in another spelling, which is hosted here; publish it as that");
@@ -352,62 +293,6 @@ impl Gateway {
         });
         looked.await.map_err(Failure::internal)?
     }
-
-    /// `Err` if a package that is published for the first time is somebody else's. A name that is bound to this Weir is
-    /// asked of nobody.
-    async fn may_be_ours(
-        self: &Arc<Self>,
-        ecosystem: &'static Ecosystem,
-        package: &PackageName,
-    ) -> Result<(), Failure> {
-        match self.hosting(ecosystem, package).await? {
-            Hosting::Under(name) => {
-                let message =
-                    format!("`{package}` is `{name}` in another spelling, which is hosted here; publish it as that");
-                return Err(refused(409, message));
-            }
-            Hosting::Here(_) => return Ok(()),
-            Hosting::Elsewhere => {}
-        }
-        let policy = self.policy.load_full();
-        let is_private = policy.stages().any(|stage| weir_policy::private_name(stage, ecosystem, package).is_some());
-        if is_private || covers(&self.settings.hosted.names, ecosystem, package) {
-            return Ok(());
-        }
-        let way_out = format!("to make the name yours, set [hosted] names = [\"{}:{package}\"]", ecosystem.id);
-        match self.held_at_home(ecosystem, package).await {
-            Ok(_) | Err(Homeless::Contested(_)) => {
-                Err(refused(403, format!("`{package}` is a package of {}; {way_out}", ecosystem.title)))
-            }
-            Err(Homeless::Document(DocumentError::Absent { .. } | DocumentError::Nobody(_))) => Ok(()),
-            Err(Homeless::Document(error)) => Err(refused(
-                503,
-                format!("it cannot be told whether {} has `{package}` ({error}); {way_out}", ecosystem.title),
-            )),
-        }
-    }
-
-    /// A change that brings no file.
-    async fn change(&self, call: &Call<'_>, change: &Change, principal: &Principal) -> Result<Vec<String>, Failure> {
-        let (package, wanted) = match change.clone() {
-            Change::Publish(_) => return Err(Failure::internal("a file is published otherwise")),
-            Change::Yank { package, version, reason } => (package, HostedChange::Yank(version, reason)),
-            Change::Deprecate { package, messages } => (package, HostedChange::Deprecate(messages)),
-            Change::Tag { package, tag, version } => (package, HostedChange::Tag(tag, version)),
-            Change::Owners { package, add: true, names } => (package, HostedChange::AddOwners(names)),
-            Change::Owners { package, add: false, names } => (package, HostedChange::RemoveOwners(names)),
-        };
-        let now = self.clock.now();
-        let changing = self.store.change_hosted(call.ecosystem.id, package.as_str(), &wanted, &principal.name, now);
-        match call.phases.time(Phase::Store, changing).await.map_err(Failure::internal)? {
-            Changed::Done(_) => {
-                self.hosted.look(&self.store).await.map_err(Failure::internal)?;
-                Ok(Vec::new())
-            }
-            Changed::Absent => Err(refused(404, format!("nothing of `{package}` that is hosted here has that name"))),
-            Changed::Full => Err(refused(403, format!("`{package}` has as many of them as it may have"))),
-        }
-    }
 }
 
 /// A file that is what its upload says.
@@ -447,7 +332,7 @@ fn cut_out(content: &Content, body: &Spool, spool: &mut Spool) -> Result<Hashed,
 }
 
 /// The version under which an upload is kept: that of the release that it joins, if there is one.
-fn release_of(ecosystem: &Ecosystem, upload: &Upload, known: Option<&HostedPackage>) -> Result<String, Failure> {
+fn release_of(ecosystem: &Ecosystem, upload: &Identity, known: Option<&HostedPackage>) -> Result<String, Failure> {
     let canonical = ecosystem.versions.canonical(&upload.version);
     let mut releases = known.iter().flat_map(|known| &known.releases);
     match releases.find(|release| ecosystem.versions.canonical(&release.version) == canonical) {
@@ -457,7 +342,7 @@ fn release_of(ecosystem: &Ecosystem, upload: &Upload, known: Option<&HostedPacka
     }
 }
 
-fn exists(ecosystem: &Ecosystem, upload: &Upload) -> Failure {
+fn exists(ecosystem: &Ecosystem, upload: &Identity) -> Failure {
     let what = if upload.joins { &upload.file } else { &upload.version };
     let status = ecosystem.registry.hosting().map_or(409, weir_core::hosting::Hosting::conflict);
     refused(

@@ -29,6 +29,7 @@ mod outbound;
 mod place;
 mod policy;
 mod proxy;
+mod publish;
 mod start;
 mod stop;
 mod survey;
