@@ -20,6 +20,11 @@ impl Names for Coordinates {
         join(group, artifact)
     }
 
+    /// Case counts for Maven, and not for every repository and file system: nobody else's `com.Acme` is taken for `com.acme`.
+    fn fold(&self, name: &PackageName) -> String {
+        name.as_str().to_ascii_lowercase()
+    }
+
     fn to_purl(&self, name: &PackageName) -> (Option<String>, String) {
         let (group, artifact) = split(name);
         (Some(group.to_owned()), artifact.to_owned())
@@ -108,5 +113,12 @@ mod tests {
             Coordinates.parse("junit").unwrap_err().to_string(),
             "`junit` is not a Maven package name: it has no `:`; expected `group:artifact`"
         );
+    }
+
+    #[test]
+    fn what_is_private_or_denied_is_so_in_any_case() {
+        let name = |text: &str| Coordinates.parse(text).unwrap();
+        assert_ne!(name("com.acme:billing"), name("com.Acme:Billing"));
+        assert_eq!(Coordinates.fold(&name("com.acme:billing")), Coordinates.fold(&name("com.Acme:Billing")));
     }
 }
