@@ -16,6 +16,7 @@
 //! | [`fake`] | how does an upstream answer, and how does it misbehave? |
 //! | [`artifact`] | how are real artifacts made in memory? |
 //! | [`pypi`], [`npm`], [`cargo`] | how is a small registry set up? |
+//! | [`conda`] | what does a conda channel serve? |
 //! | [`cran`] | what does a CRAN repository serve beside its catalogue? |
 //! | [`skip`] | what happens where something that a test needs is absent? |
 //! | `Authority` | where do certificates come from in a test? (feature `tls`) |
@@ -28,6 +29,7 @@ pub mod artifact;
 #[cfg(feature = "tls")]
 mod authority;
 pub mod cargo;
+pub mod conda;
 pub mod cran;
 pub mod fake;
 pub mod npm;

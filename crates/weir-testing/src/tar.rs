@@ -7,13 +7,20 @@ use flate2::{Compression, GzBuilder};
 /// A gzip-compressed tar file of regular files, the same bytes every time.
 pub(crate) fn tar_gz(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut gz = GzBuilder::new().mtime(0).write(Vec::new(), Compression::fast());
-    for (path, bytes) in files {
-        gz.write_all(&header(path, bytes.len())).unwrap();
-        gz.write_all(bytes).unwrap();
-        gz.write_all(&vec![0; bytes.len().next_multiple_of(512) - bytes.len()]).unwrap();
-    }
-    gz.write_all(&[0; 1024]).unwrap();
+    gz.write_all(&tar(files)).unwrap();
     gz.finish().unwrap()
+}
+
+/// A tar file of regular files.
+pub(crate) fn tar(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (path, bytes) in files {
+        out.extend(header(path, bytes.len()));
+        out.extend(bytes);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
 }
 
 fn header(path: &str, size: usize) -> [u8; 512] {

@@ -4,6 +4,7 @@
 //! | Module | Answers |
 //! |---|---|
 //! | [`packages`] | what is there to get at? |
+//! | [`others`] | the same of ecosystems with one index for all, or with files in directories |
 //! | [`routes`] | which addresses lead to it? |
 //! | [`spellings`] | how else can an address be written? |
 //! | [`ways`] | how else can one ask? |
@@ -13,6 +14,7 @@
 //! | [`table`] | how often was what asked, and what came of it? |
 //! | [`page`] | what is written of it? |
 
+mod others;
 mod packages;
 mod page;
 mod routes;

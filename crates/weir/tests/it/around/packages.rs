@@ -1,5 +1,6 @@
 //! What there is to get at: refused releases and private names, which upstream has, as an attacker would have them.
 
+use super::others::{self, OTHERS};
 use serde_json::{Value, json};
 use weir_testing::{FakeUpstream, artifact};
 
@@ -8,9 +9,15 @@ pub const POLICY: &str = r#"
 [stage.open]
 
 [stage.prod]
-denied = ["pkg:pypi/re-fused-pkg", "pkg:npm/re-fused.pkg", "pkg:npm/%40scope/re-fused", "pkg:cargo/re_fused"]
-private-name = ["acme-*", "@acme/*"]
+denied = [
+  "pkg:pypi/re-fused-pkg", "pkg:npm/re-fused.pkg", "pkg:npm/%40scope/re-fused", "pkg:cargo/re_fused", "pkg:conda/re-fused",
+  "pkg:cran/re.fused", "pkg:golang/example.com/Re-Fused", "pkg:maven/org.example/re-fused",
+]
+private-name = ["acme-*", "@acme/*", "cran:acme.*", "go:acme.example/*", "maven:com.acme:*", "maven:com.acme.*:*"]
 "#;
+
+/// The checksum database of Go knows nothing of these modules.
+pub const CONFIG: &str = "upstream.go.checksum-key = \"off\"";
 
 /// The address that clients are told, with a path before every other.
 pub const PUBLIC_URL: &str = "http://weir.example/base";
@@ -43,7 +50,10 @@ pub struct Names {
 
 impl Names {
     /// The package that a route leads to.
-    pub fn package(&self, route: &str) -> &'static str {
+    pub fn package(&self, of: Of, route: &str) -> &'static str {
+        if let Some(other) = others::of_path(route) {
+            return (other.name)(of);
+        }
         let scope = self.scoped.split('/').next().unwrap();
         match route.split('/').next().unwrap() {
             "pypi" => self.pypi,
@@ -81,6 +91,9 @@ impl Of {
     /// True if the path of a request to an upstream tells what is to stay here. On npm `acme_billing` is another name than
     /// `acme-billing`, and nobody's.
     pub fn is_told_by(self, path: &str) -> bool {
+        if let Some(other) = others::of_path(path) {
+            return (other.is_told_by)(self, path);
+        }
         let path = path.to_lowercase().replace("%2f", "/").replace("%40", "@").replace("%2d", "-");
         match self {
             // The index of what is refused is asked for; its files are not.
@@ -134,6 +147,7 @@ pub fn publish(fake: &FakeUpstream) {
         fake.npm().release(name, "1.0.0").add();
     }
     fake.cargo().release("allowed", "1.0.0").add();
+    OTHERS.iter().for_each(|other| (other.publish)(fake));
     // Last: whatever is published writes the pages again.
     for names in [Of::Refused.names(), Of::Private.names()] {
         provenance(fake, &names);

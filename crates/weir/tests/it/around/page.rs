@@ -29,13 +29,14 @@ everything, has let all of it into the store, so that nothing but the decision s
 answers do not tell the one from the other.
 
 - **served**: requests that are answered with an artifact, what belongs to one, or a manifest; of index pages, with one that
-  offers a refused release, and for private names with any page at all. It is 0, or the test fails.
+  offers a refused release, and for private names with any page at all; of indexes of all packages, with one that offers a
+  release that is refused or private. It is 0, or the test fails.
 - **told**: requests to an upstream that ask for a refused file, or that tell it a private name. It is 0, or the test fails.
 - **control**: the same requests, asked with GET in the stage that allows everything: how many of them reach what they ask for.
   A spelling that reaches something there is one that the gate has to hold; the others are no way for anybody. None reaches
   another package, or the test fails.
 
-An answer of 200 is an index page without what is refused, or the page at `/`.
+An answer of 200 is an index without what is refused or private, or the page at `/`.
 ";
 
 /// Compares the page with what a run saw; writes it where WEIR_UPDATE is set.

@@ -1,5 +1,6 @@
 //! The addresses that lead to a package, and those that look as if they might.
 
+use super::others::OTHERS;
 use super::packages::Of;
 
 /// What a route answers with.
@@ -7,24 +8,33 @@ use super::packages::Of;
 pub enum Kind {
     /// An index page: never an error for a policy reason, but with every refused entry demoted.
     Page,
+    /// An index of all packages, which is there for everybody, without what is refused or private.
+    Catalogue,
     /// An artifact.
     Artifact,
-    /// What belongs to an artifact: core metadata, attestations.
+    /// What belongs to an artifact: core metadata, attestations, checksums, signatures.
     Beside,
-    /// The manifest of one release.
+    /// The manifest of one release, or a part of an index that has it alone.
     Manifest,
     /// No route of Weir's, but of upstreams, older habits or wishful clients.
     Elsewhere,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Page, Self::Artifact, Self::Beside, Self::Manifest, Self::Elsewhere];
+    pub const ALL: [Self; 6] =
+        [Self::Page, Self::Catalogue, Self::Artifact, Self::Beside, Self::Manifest, Self::Elsewhere];
+
+    /// True if it tells what there is: an answer is fine that offers nothing.
+    pub fn is_index(self) -> bool {
+        matches!(self, Self::Page | Self::Catalogue)
+    }
 
     pub const fn title(self) -> &'static str {
         match self {
             Self::Page => "index pages",
+            Self::Catalogue => "indexes of all packages",
             Self::Artifact => "artifacts",
-            Self::Beside => "metadata, attestations",
+            Self::Beside => "metadata, attestations, checksums",
             Self::Manifest => "manifests",
             Self::Elsewhere => "elsewhere",
         }
@@ -75,6 +85,7 @@ pub fn routes(of: Of) -> Vec<Route> {
         (Kind::Artifact, format!("cargo/dl/{cargo}/1.0.0/download")),
     ]
     .into_iter()
+    .chain(OTHERS.iter().flat_map(|other| (other.routes)(of)))
     .map(|(kind, path)| Route { kind, path })
     .collect()
 }
@@ -143,6 +154,7 @@ pub fn elsewhere(of: Of) -> Vec<Route> {
         format!("cargo/index/{prefix}/{cargo}"),
     ]
     .into_iter()
+    .chain(OTHERS.iter().flat_map(|other| (other.elsewhere)(of)))
     .map(|path| Route { kind: Kind::Elsewhere, path })
     .collect()
 }

@@ -1,13 +1,17 @@
 //! Was something served that should not have been?
 
+use std::io::Read as _;
+
 use serde_json::Value;
 
+use super::others;
 use super::packages::{CANARY, Of, PUBLIC_URL};
-use super::routes::Kind;
+use super::routes::{Kind, Route};
 use crate::http::Answer;
 
 /// What an answer to a request for something refused or private gives away; `None` if nothing.
-pub fn given_away(of: Of, kind: Kind, answer: &Answer) -> Option<String> {
+pub fn given_away(of: Of, route: &Route, answer: &Answer) -> Option<String> {
+    let kind = route.kind;
     let text = answer.text();
     let start: String = text.chars().take(80).collect();
     if answer.status >= 500 {
@@ -17,13 +21,15 @@ pub fn given_away(of: Of, kind: Kind, answer: &Answer) -> Option<String> {
         return Some(format!("it leads to {}", answer.header("location")));
     }
     if !is_success(answer) {
-        let leaks = text.contains(CANARY) || answer.body.starts_with(b"PK") || answer.body.starts_with(b"\x1f\x8b");
+        let leaks = text.contains(CANARY)
+            || answer.body.starts_with(b"PK")
+            || [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"].iter().any(|magic| answer.body.starts_with(magic));
         return leaks.then(|| format!("the bytes come with {}", answer.status));
     }
-    if of == Of::Private || kind != Kind::Page {
+    if !kind.is_index() || (of == Of::Private && kind == Kind::Page) {
         return Some(format!("{} with {} bytes: {start}", answer.status, answer.body.len()));
     }
-    offers(answer).then(|| format!("a page that offers it: {start}"))
+    offers(route, answer).then(|| format!("a page that offers it: {start}"))
 }
 
 /// True if a client takes it for what it asked for.
@@ -32,7 +38,10 @@ pub const fn is_success(answer: &Answer) -> bool {
 }
 
 /// True if a page offers a release.
-pub fn offers(answer: &Answer) -> bool {
+pub fn offers(route: &Route, answer: &Answer) -> bool {
+    if let Some(other) = others::of_path(&route.path) {
+        return (other.offers)(&unpacked(&answer.body));
+    }
     let text = answer.text();
     if answer.header("content-type").contains("html") {
         return text.matches("<a ").count() != text.matches("data-yanked").count();
@@ -45,4 +54,18 @@ pub fn offers(answer: &Answer) -> bool {
         return versions || files || tags || line;
     }
     text.lines().any(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line["yanked"] == Value::Bool(false)))
+}
+
+/// The bytes as they were before they were packed, by their first ones.
+fn unpacked(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let read = match bytes {
+        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out).ok(),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            zstd::Decoder::new(bytes).and_then(|mut frame| frame.read_to_end(&mut out)).ok()
+        }
+        _ => None,
+    };
+    // Of a part of something packed, what can be read.
+    if read.is_none() && out.is_empty() { bytes.to_vec() } else { out }
 }
