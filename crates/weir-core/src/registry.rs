@@ -14,10 +14,12 @@ use crate::hosting::{Hosting, Write};
 use crate::{Digest, Timestamp};
 
 mod files;
+mod flat;
 mod releases;
 mod sums;
 
 pub use files::Files;
+pub use flat::{Flat, OnePage};
 pub use releases::{ReleaseDocument, Releases, Resolved};
 pub use sums::{Contradiction, Proof, Sum, Sums};
 
@@ -119,6 +121,11 @@ pub trait Registry: Send + Sync {
 
     /// What reads the ecosystem's checksum database, where it has one: see [`Sums`]. Its archives are zip files.
     fn sums(&self) -> Option<&dyn Sums> {
+        None
+    }
+
+    /// What reads an upstream that is one page with files of many packages, where the ecosystem has such: see [`Flat`].
+    fn flat(&self) -> Option<&dyn Flat> {
         None
     }
 

@@ -4,6 +4,8 @@
 //! silent, the kept one is used. Every document that differs from the one before is kept by digest, compressed, with the
 //! interval in which it was current, so that a past day can be served and judged again.
 
+mod flat;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -339,7 +341,10 @@ impl Documents {
             self.keep(member, wanted, Ok(Arc::clone(held)), held.checked_at, lifetime);
             return Ok(Arc::clone(held));
         }
-        let (answer, good_for) = self.ask(member, wanted, kept, now, lifetime).await;
+        let (answer, good_for) = match member.page_of(wanted) {
+            None => self.ask(member, wanted, kept, now, lifetime).await,
+            Some(page) => self.cut(member, page, wanted, kept, lifetime.min(within)).await,
+        };
         self.keep(member, wanted, answer.clone(), now, good_for);
         answer
     }

@@ -229,10 +229,10 @@ impl Homes {
         if self.members.of(ecosystem).len() == 1 {
             return Ok(None);
         }
-        let Some(own) = ecosystem.registry.documents(package).into_iter().find(|wanted| !wanted.shared) else {
-            return Ok(None);
-        };
         for member in self.members.of(ecosystem) {
+            let Some(own) = member.documents(package).into_iter().find(|wanted| !wanted.shared) else {
+                return Ok(None);
+            };
             let newest = self.store.newest_document(member.upstream.base(), &own.path).await;
             if let Some(row) = newest.map_err(DocumentError::storage)? {
                 return Ok(Some((member.name.to_string(), row.seen_from)));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use weir_core::registry::Wanted;
 use weir_core::time::Day;
 use weir_core::{Ecosystem, PackageName, Timestamp};
 use weir_policy::Glob;
@@ -27,6 +28,8 @@ pub struct Member {
     pub checksum_key: Option<Arc<str>>,
     /// Of so many days what its catalogues listed is kept, and looked at on each.
     pub kept_days: u32,
+    /// It is one page with files of many packages, at this path below its base. `None`: it has a page for each package.
+    flat: Option<Arc<str>>,
 }
 
 impl fmt::Debug for Member {
@@ -48,6 +51,7 @@ impl Member {
             is_public,
             checksum_key: None,
             kept_days: ecosystem.registry.catalogue().map_or(0, |catalogue| catalogue.kept_days()),
+            flat: None,
         }
     }
 
@@ -78,6 +82,29 @@ impl Member {
         let last = Day::of(to).before();
         let since = Day::of(now.plus_days(-i64::from(self.kept_days)));
         self.kept_days > 0 && last >= Day::of(from) && last >= since
+    }
+
+    /// The same as one page with files of many packages ([`weir_core::registry::Flat`]), at this path below its base.
+    pub fn flat(self, page: &str) -> Self {
+        Self { flat: Some(page.into()), ..self }
+    }
+
+    /// The documents that answer for a package here, the package's own first.
+    pub fn documents(&self, package: &PackageName) -> Vec<Wanted> {
+        let mut all = self.ecosystem.registry.documents(package);
+        if let (Some(page), Some(own)) = (&self.flat, all.first_mut()) {
+            own.path = format!("{page}#{package}");
+            all.truncate(1);
+        }
+        all
+    }
+
+    /// Of a document that is made of a page with files of many packages: that page, and the package.
+    pub(crate) fn page_of(&self, wanted: &Wanted) -> Option<(Wanted, PackageName)> {
+        let page = self.flat.as_deref()?;
+        let package = wanted.path.strip_prefix(page)?.strip_prefix('#')?;
+        let page = Wanted { path: page.to_owned(), ..wanted.clone() };
+        Some((page, PackageName::from_normalized(package)))
     }
 
     /// What is kept of it, and told of it, goes by this.

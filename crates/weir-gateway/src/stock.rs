@@ -381,7 +381,7 @@ impl Stock {
             return Listing::Trouble;
         }
         let (mut held, mut bodies) = (Vec::new(), Vec::new());
-        for wanted in ecosystem.registry.documents(&package) {
+        for wanted in member.documents(&package) {
             match documents.kept(&member, &wanted).await {
                 Ok(kept) => held.push(kept),
                 // Upstream has deleted it, as far as anyone knows.

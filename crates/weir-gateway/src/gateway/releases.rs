@@ -78,7 +78,7 @@ impl Gateway {
         let is_listed = sight.view.known.lists(&version);
         if !is_listed {
             // It may be on the list by now: what the list lacked is young.
-            for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
+            for wanted in member.documents(package).iter().filter(|wanted| !wanted.shared) {
                 phases.time(Phase::Upstream, self.documents.confirm(member, wanted)).await;
             }
         }

@@ -122,7 +122,7 @@ impl Gateway {
             phases.time(Phase::Upstream, self.catalogues.confirm(&member, &place.part)).await;
         }
         if let Ok(member) = sight.view.known.member() {
-            for wanted in ecosystem.registry.documents(package).iter().filter(|wanted| !wanted.shared) {
+            for wanted in member.documents(package).iter().filter(|wanted| !wanted.shared) {
                 phases.time(Phase::Upstream, self.documents.confirm(member, wanted)).await;
             }
         }
@@ -189,9 +189,8 @@ impl Gateway {
         member: &Arc<Member>,
         package: &PackageName,
     ) -> Result<Vec<Arc<Held>>, DocumentError> {
-        let ecosystem = member.ecosystem;
         let mut held = Vec::new();
-        for wanted in ecosystem.registry.documents(package) {
+        for wanted in member.documents(package) {
             held.push(if self.settings.online {
                 self.documents.current(member, &wanted).await?
             } else {

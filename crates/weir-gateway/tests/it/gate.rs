@@ -46,6 +46,8 @@ struct Further {
     name: &'static str,
     url: String,
     packages: Vec<String>,
+    /// It is one page of its base.
+    flat: Option<&'static str>,
 }
 
 /// How a gate is to be.
@@ -101,8 +103,24 @@ impl Plan {
     /// With a further upstream, asked before those that every gate has, and only for the names that are bound to it, if any.
     pub fn member(mut self, ecosystem: &'static str, name: &'static str, url: String, packages: &[&str]) -> Self {
         let packages = packages.iter().map(|&pattern| pattern.to_owned()).collect();
-        self.members.push(Further { ecosystem, name, url, packages });
+        self.members.push(Further { ecosystem, name, url, packages, flat: None });
         self
+    }
+
+    /// The same, with the further upstream one page of this address that lists files of many packages.
+    pub fn flat(
+        self,
+        ecosystem: &'static str,
+        name: &'static str,
+        url: String,
+        page: &'static str,
+        packages: &[&str],
+    ) -> Self {
+        let mut plan = self.member(ecosystem, name, url, packages);
+        if let Some(member) = plan.members.last_mut() {
+            member.flat = Some(page);
+        }
+        plan
     }
 
     /// Without further upstreams.
@@ -136,12 +154,16 @@ impl Plan {
         directory: tempfile::TempDir,
     ) -> TestGate {
         let mut members = Vec::new();
-        for Further { ecosystem, name, url, packages } in &self.members {
+        for Further { ecosystem, name, url, packages, flat } in &self.members {
             let ecosystem = ECOSYSTEMS.by_id(ecosystem).unwrap();
             let mut config = UpstreamConfig { url: url.clone(), ..UpstreamConfig::default() };
             config.limits.retries = 0;
             config.limits.down_for = Duration::from_millis(1);
             let member = Member::new(ecosystem, name, Arc::new(Upstream::new(&config).unwrap()));
+            let member = match flat {
+                Some(page) => member.flat(page),
+                None => member,
+            };
             let globs: Vec<_> = packages.iter().map(|text| Glob::fold(text, ecosystem).unwrap()).collect();
             members.push(if globs.is_empty() { member } else { member.with_packages(globs).only_bound() });
         }

@@ -9,6 +9,7 @@ mod departed;
 mod eviction;
 mod faults;
 mod files;
+mod flat;
 mod gate;
 mod groups;
 mod hosted;
