@@ -92,6 +92,20 @@ pub fn read_file_name(package: &PackageName, file: &str) -> Option<FileName> {
     Some(FileName { kind, version })
 }
 
+/// True for a name that could be that of a wheel or a source distribution of some package.
+pub(crate) fn could_be_artifact(file: &str) -> bool {
+    is_file_name(file)
+        && file.contains('-')
+        && (is_wheel(file) || SDIST_SUFFIXES.iter().any(|suffix| strip_suffix(file, suffix).is_some()))
+}
+
+/// True for the name of a source distribution that could be one of another package as well: `a-1-2.tar.gz` is `a` 1-2, or `a-1`
+/// 2.
+pub(crate) fn is_ambiguous(package: &PackageName, file: &str) -> bool {
+    let stem = SDIST_SUFFIXES.iter().find_map(|suffix| strip_suffix(file, suffix));
+    stem.and_then(|stem| after_package(package, stem)).is_some_and(|version| version.contains('-'))
+}
+
 /// True for the name of a wheel.
 pub(crate) fn is_wheel(file: &str) -> bool {
     strip_suffix(file, ".whl").is_some()

@@ -3,6 +3,7 @@
 //! Upstream speaks JSON (PEP 691) or HTML (PEP 503). Both are read into one `Listing`, which borrows from the document and
 //! keeps what it does not understand; from a listing come the [`Index`] that Weir judges and the page that it serves.
 
+mod flat;
 mod html;
 mod json;
 mod render;
@@ -22,6 +23,7 @@ use weir_core::{Digest, PackageName, SortKey, Timestamp};
 use crate::artifact::{FileVersion, read_file_name};
 use crate::version::PypiVersions;
 
+pub use flat::FindLinks;
 pub use render::render;
 pub(crate) use render::{HTML, HTML_LEGACY, JSON, content_type};
 

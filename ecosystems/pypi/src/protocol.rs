@@ -17,8 +17,8 @@ use weir_core::client::Client;
 use weir_core::ecosystem::Names;
 use weir_core::hosting::{Hosting, Write};
 use weir_core::registry::{
-    Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Method, Page, Part, Problem,
-    Registry, Rendered, Reply, Request, RouteError, Wanted, Which,
+    Ask, Declared, Document, Entry, Expected, Flat, Form, Index, Inspection, InvalidDocument, Method, Page, Part,
+    Problem, Registry, Rendered, Reply, Request, RouteError, Wanted, Which,
 };
 
 use crate::accept;
@@ -79,6 +79,10 @@ impl Registry for PypiRegistry {
 
     fn documents(&self, package: &PackageName) -> Vec<Wanted> {
         vec![Wanted { path: format!("{package}/"), accept: ACCEPT, shared: false }]
+    }
+
+    fn flat(&self) -> Option<&dyn Flat> {
+        Some(&index::FindLinks)
     }
 
     fn upstream_base(&self, url: &str) -> String {

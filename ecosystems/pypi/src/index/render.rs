@@ -305,18 +305,8 @@ impl Writer<'_> {
         self.text("\"");
     }
 
-    /// Text in which nothing is markup, in ASCII whatever the page's encoding is taken for.
     fn escaped(&mut self, text: &str) {
-        for c in text.chars() {
-            match c {
-                '&' => self.text("&amp;"),
-                '<' => self.text("&lt;"),
-                '>' => self.text("&gt;"),
-                '"' => self.text("&quot;"),
-                ' '..='~' => self.out.push(c as u8),
-                other => self.text(&format!("&#{};", u32::from(other))),
-            }
-        }
+        escaped(&mut self.out, text);
     }
 
     fn text(&mut self, text: &str) {
@@ -329,6 +319,20 @@ impl Writer<'_> {
 
     fn provenance_url(&self, artifact: &Artifact) -> String {
         provenance_url(self.page, artifact)
+    }
+}
+
+/// Writes text in which nothing is markup, in ASCII whatever the page's encoding is taken for.
+pub(super) fn escaped(out: &mut Vec<u8>, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.extend_from_slice(b"&amp;"),
+            '<' => out.extend_from_slice(b"&lt;"),
+            '>' => out.extend_from_slice(b"&gt;"),
+            '"' => out.extend_from_slice(b"&quot;"),
+            ' '..='~' => out.push(c as u8),
+            other => out.extend_from_slice(format!("&#{};", u32::from(other)).as_bytes()),
+        }
     }
 }
 
