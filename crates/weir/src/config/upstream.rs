@@ -41,6 +41,8 @@ pub struct MemberSection {
     /// What it is called in messages, metrics and here.
     pub name: String,
     pub url: String,
+    /// What the address leads to; without it, a registry.
+    pub kind: Option<Kind>,
     #[serde(default)]
     pub hosts: Vec<String>,
     pub username: Option<String>,
@@ -52,6 +54,14 @@ pub struct MemberSection {
     pub packages: Vec<String>,
 }
 
+/// What the address of an upstream leads to.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// One page with links to files of many packages, as `pip --find-links` takes it.
+    Flat,
+}
+
 /// One upstream as configured.
 pub struct Configured {
     /// The section that it is from, for messages: `[upstream.pypi]`.
@@ -61,6 +71,8 @@ pub struct Configured {
     ecosystem: &'static Ecosystem,
     packages: Vec<Glob>,
     is_searched: bool,
+    /// The path below its base of the one page that it is.
+    flat: Option<String>,
     checksum_key: Option<String>,
     kept_days: Option<u32>,
 }
@@ -76,6 +88,10 @@ impl Configured {
         };
         let member = match self.kept_days {
             Some(days) => member.keeping_days(days),
+            None => member,
+        };
+        let member = match &self.flat {
+            Some(page) => member.flat(page),
             None => member,
         };
         Ok(if self.is_searched { member } else { member.only_bound() })
@@ -121,6 +137,9 @@ pub fn check(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow
             bail!("[[upstream.{id}.group]] name = \"{name}\" is there twice; names tell upstreams apart");
         }
         names.push(name);
+        if member.kind == Some(Kind::Flat) && ecosystem.registry.flat().is_none() {
+            bail!("[[upstream.{id}.group]] `{name}` kind = \"flat\": {} has no such pages", ecosystem.title);
+        }
     }
     for member in &section.group {
         patterns(&member_key(member, ecosystem), &member.packages, ecosystem)?;
@@ -145,11 +164,18 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
     let mut all = Vec::with_capacity(section.group.len() + 1);
     for member in &section.group {
         let key = member_key(member, ecosystem);
+        let (url, flat) = match member.kind {
+            None => (ecosystem.registry.upstream_base(&member.url), None),
+            Some(Kind::Flat) => {
+                let (base, page) = split_page(&member.url);
+                (base.to_owned(), Some(page.to_owned()))
+            }
+        };
         all.push(Configured {
             packages: patterns(&key, &member.packages, ecosystem)?,
             name: member.name.clone(),
             settings: UpstreamConfig {
-                url: ecosystem.registry.upstream_base(&member.url),
+                url,
                 hosts: member.hosts.clone(),
                 username: member.username.clone(),
                 password: member.password.clone().map(|text| read(&key, "password", &text)).transpose()?,
@@ -159,6 +185,7 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
             },
             ecosystem,
             is_searched: member.packages.is_empty(),
+            flat,
             // What a team's own upstream has, no public log has on record.
             checksum_key: None,
             kept_days: section.kept_days,
@@ -186,11 +213,22 @@ fn members(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::
         },
         ecosystem,
         is_searched: true,
+        flat: None,
         checksum_key: checksum_key(&key, section.checksum_key.as_deref(), ecosystem)?,
         kept_days: kept_days(&key, section.kept_days, ecosystem)?,
         key,
     });
     Ok(all)
+}
+
+/// The directory of a page and its name there, which is empty for the directory itself.
+fn split_page(url: &str) -> (&str, &str) {
+    let path = url.split_once("://").map_or(0, |(scheme, _)| scheme.len() + 3);
+    let end = url.find('?').unwrap_or(url.len());
+    match url.get(path..end).and_then(|path| path.rfind('/')) {
+        Some(at) => url.split_at(path + at + 1),
+        None => (url, ""),
+    }
 }
 
 fn read(key: &str, what: &str, text: &str) -> anyhow::Result<weir_upstream::Secret> {
