@@ -7,6 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::ecosystem::{Ecosystem, Ecosystems, InvalidName, PackageName};
 
+mod types;
+
 /// A package URL, split into its parts and percent-decoded. Type rules are those of the ecosystem: [`Purl::package`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Purl {
@@ -80,17 +82,15 @@ impl Purl {
         };
         let (ty, rest) = rest.split_once('/').ok_or_else(|| error("it has no name"))?;
         let ty = ty.to_ascii_lowercase();
-        if !ty.starts_with(|c: char| c.is_ascii_alphabetic())
-            || !ty.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'))
-        {
+        if !is_type(&ty) {
             return Err(error("its type has a character that types cannot have"));
         }
         let rest = rest.trim_matches('/');
         // An npm scope may be written plainly (`@scope/name`), so an `@` marks a version only after the last slash.
         let name_at = rest.rfind('/').map_or(0, |slash| slash + 1);
         let (path, version) = match rest[name_at..].rfind('@') {
-            Some(at) if at > 0 => (&rest[..name_at + at], Some(&rest[name_at + at + 1..])),
-            _ => match rest.rsplit_once('@') {
+            Some(at) => (&rest[..name_at + at], Some(&rest[name_at + at + 1..])),
+            None => match rest.rsplit_once('@') {
                 // A version may itself contain a slash (percent-encoded it may not need to).
                 Some((path, version)) if name_at > path.len() && !path.is_empty() => (path, Some(version)),
                 _ => (rest, None),
@@ -109,7 +109,10 @@ impl Purl {
                 pairs.insert(key.to_ascii_lowercase(), decode(value)?);
             }
         }
-        let subpath = subpath.map(|subpath| decode(subpath.trim_matches('/'))).transpose()?;
+        // A subpath stays below: `.` and `..` say nothing there.
+        let is_place = |segment: &&str| !matches!(*segment, "" | "." | "..");
+        let subpath = subpath.map(decode).transpose()?;
+        let subpath = subpath.map(|subpath| subpath.split('/').filter(is_place).collect::<Vec<_>>().join("/"));
         Ok(Self {
             ty,
             namespace: (!segments.is_empty()).then(|| segments.join("/")),
@@ -118,6 +121,27 @@ impl Purl {
             qualifiers: pairs,
             subpath: subpath.filter(|subpath| !subpath.is_empty()),
         })
+    }
+
+    /// The spelling in which purls that name the same are equal, by the rules of its type; what its type does not allow is
+    /// an error. A type that is not registered has no rules.
+    pub fn canonical(mut self) -> Result<Self, InvalidPurl> {
+        let problem = |purl: &Self, problem| InvalidPurl::Syntax(purl.to_string().chars().take(200).collect(), problem);
+        if !is_type(&self.ty) {
+            return Err(problem(&self, "its type has a character that types cannot have"));
+        }
+        if self.name.is_empty() {
+            return Err(problem(&self, "it has no name"));
+        }
+        let is_key = |key: &String| {
+            key.starts_with(|c: char| c.is_ascii_lowercase())
+                && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte))
+        };
+        if !self.qualifiers.keys().all(is_key) {
+            return Err(problem(&self, "a qualifier's key has a character that keys cannot have"));
+        }
+        types::apply(&mut self).map_err(|why| problem(&self, why))?;
+        Ok(self)
     }
 
     /// The ecosystem and normalised name that this purl stands for.
@@ -131,6 +155,11 @@ impl Purl {
     }
 }
 
+fn is_type(ty: &str) -> bool {
+    ty.starts_with(|c: char| c.is_ascii_alphabetic())
+        && ty.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'))
+}
+
 /// What stands unencoded in a purl component: unreserved characters and the colon.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 const SUBPATH: &AsciiSet = &COMPONENT.remove(b'/');
@@ -141,7 +170,9 @@ impl fmt::Display for Purl {
         for segment in self.namespace.iter().flat_map(|namespace| namespace.split('/')) {
             write!(f, "{}/", utf8_percent_encode(segment, COMPONENT))?;
         }
-        write!(f, "{}", utf8_percent_encode(&self.name, COMPONENT))?;
+        // Only git's names are paths.
+        let name = if self.ty == "git" { SUBPATH } else { COMPONENT };
+        write!(f, "{}", utf8_percent_encode(&self.name, name))?;
         if let Some(version) = &self.version {
             write!(f, "@{}", utf8_percent_encode(version, COMPONENT))?;
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::{doctor, point};
-use crate::{admin, airgap, config, explain, feeds, health, policy, publish, serve};
+use crate::{admin, airgap, config, explain, feeds, health, policy, publish, purl, serve, versions};
 
 /// One gate for open source: serves only what policy allows, and says why.
 #[derive(Parser, Debug)]
@@ -60,6 +60,11 @@ enum Command {
     Export(airgap::export::Arguments),
     /// Take in what `weir export` wrote.
     Import(airgap::import::Arguments),
+    /// Compare versions as their ecosystem does.
+    #[command(subcommand)]
+    Version(versions::Command),
+    /// Print package URLs in their canonical form.
+    Purl(purl::Arguments),
     /// Access tokens; check and back up what is kept.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -96,6 +101,8 @@ impl Cli {
             Command::Config(command) => config::run(&place, &command).await,
             Command::Export(arguments) => airgap::export::run(&place, &arguments).await,
             Command::Import(arguments) => airgap::import::run(&place, &arguments).await,
+            Command::Version(command) => versions::run(&command),
+            Command::Purl(arguments) => purl::run(&arguments),
             Command::Admin(command) => admin::run(&place, &command).await,
         }
     }

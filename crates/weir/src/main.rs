@@ -18,6 +18,7 @@
 //! | [`config_check`] | could it be served as it is configured? |
 //! | [`airgap`] | how does what it has get to where no network is? |
 //! | [`backup`], [`health`] | a copy of it all; is it well? |
+//! | [`versions`], [`purl`] | which version is later; how is a package URL written? |
 //! | [`output`] | how does it talk to a terminal? |
 
 mod admin;
@@ -36,10 +37,12 @@ mod health;
 mod output;
 mod policy;
 mod publish;
+mod purl;
 mod serve;
 mod server;
 mod survey;
 mod tls;
+mod versions;
 mod watch;
 mod wiring;
 

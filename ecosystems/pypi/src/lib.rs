@@ -5,6 +5,7 @@ pub mod artifact;
 mod client;
 pub mod hosting;
 pub mod index;
+mod legacy;
 mod lockfile;
 pub mod metadata;
 pub mod multipart;

@@ -22,11 +22,17 @@ pub struct PypiVersions;
 
 impl Versions for PypiVersions {
     fn sort_key(&self, version: &str) -> Result<SortKey, InvalidVersion> {
-        Ok(version.parse::<Version>()?.sort_key())
+        match version.parse::<Version>() {
+            Ok(read) => Ok(read.sort_key()),
+            Err(invalid) => crate::legacy::sort_key(version).ok_or(invalid),
+        }
     }
 
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
-        Some(a.parse::<Version>().ok()?.cmp(&b.parse::<Version>().ok()?))
+        match (a.parse::<Version>(), b.parse::<Version>()) {
+            (Ok(a), Ok(b)) => Some(a.cmp(&b)),
+            _ => Some(self.sort_key(a).ok()?.cmp(&self.sort_key(b).ok()?)),
+        }
     }
 
     fn canonical(&self, version: &str) -> String {

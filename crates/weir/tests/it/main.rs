@@ -35,3 +35,4 @@ mod stop;
 mod survey;
 mod upkeep;
 mod upstream;
+mod versions;
