@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::purl::types::Rules as PurlRules;
 use crate::registry::Registry;
 
 /// One package ecosystem and what Weir can do with it.
@@ -23,6 +24,8 @@ pub struct Ecosystem {
     pub osv: &'static str,
     /// Its type in package URLs: `pypi`, `cargo`.
     pub purl_type: &'static str,
+    /// What that type asks of a purl's parts.
+    pub purl_rules: PurlRules,
     /// How names are read.
     pub names: &'static dyn Names,
     /// How versions are ordered.

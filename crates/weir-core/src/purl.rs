@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::ecosystem::{Ecosystem, Ecosystems, InvalidName, PackageName};
 
-mod types;
+pub mod types;
 
 /// A package URL, split into its parts and percent-decoded. Type rules are those of the ecosystem: [`Purl::package`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -125,7 +125,7 @@ impl Purl {
 
     /// The spelling in which purls that name the same are equal, by the rules of its type; what its type does not allow is
     /// an error. A type that is not registered has no rules.
-    pub fn canonical(mut self) -> Result<Self, InvalidPurl> {
+    pub fn canonical(mut self, ecosystems: Ecosystems) -> Result<Self, InvalidPurl> {
         let problem = |purl: &Self, problem| InvalidPurl::Syntax(purl.to_string().chars().take(200).collect(), problem);
         if !is_type(&self.ty) {
             return Err(problem(&self, "its type has a character that types cannot have"));
@@ -140,7 +140,7 @@ impl Purl {
         if !self.qualifiers.keys().all(is_key) {
             return Err(problem(&self, "a qualifier's key has a character that keys cannot have"));
         }
-        types::apply(&mut self).map_err(|why| problem(&self, why))?;
+        types::apply(&mut self, ecosystems).map_err(|why| problem(&self, why))?;
         Ok(self)
     }
 

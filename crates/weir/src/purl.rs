@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use weir_core::purl::Purl;
 
+use crate::ecosystems::ALL;
 use crate::versions::lines;
 
 /// Prints the canonical form of package URLs, or what is wrong with each, one a line.
@@ -20,7 +21,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut all_read = true;
     let mut answer = |text: &str| {
-        match Purl::parse(text.trim()).and_then(Purl::canonical) {
+        match Purl::parse(text.trim()).and_then(|purl| purl.canonical(ALL)) {
             Ok(purl) => writeln!(out, "{purl}"),
             Err(error) => {
                 all_read = false;

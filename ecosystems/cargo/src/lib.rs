@@ -18,6 +18,7 @@ pub use version::Version;
 use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::hosting::Hosting;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Rendered, Reply, Request, RouteError, Wanted,
@@ -30,6 +31,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "crates.io",
     osv: "crates.io",
     purl_type: "cargo",
+    purl_rules: Rules::new(Namespace::Prohibited, types::AS_IS),
     names: &name::Crates,
     versions: &version::Semver,
     registry: &SparseRegistry,

@@ -20,6 +20,7 @@ use std::io::BufRead;
 use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, LeftOut, Place, Shard, Shards, Source};
 use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Rendered, Reply, Request, RouteError, Wanted,
@@ -32,6 +33,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "conda",
     osv: "conda",
     purl_type: "conda",
+    purl_rules: Rules::new(Namespace::Prohibited, types::AS_IS),
     names: &name::CondaNames,
     versions: &version::VersionOrder,
     registry: &Channels,

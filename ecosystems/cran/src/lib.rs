@@ -25,6 +25,7 @@ pub use version::Version;
 
 use weir_core::Ecosystem;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 
 /// R's packages and their public repository.
 pub static ECOSYSTEM: Ecosystem = Ecosystem {
@@ -32,6 +33,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "CRAN",
     osv: "CRAN",
     purl_type: "cran",
+    purl_rules: Rules::new(Namespace::Prohibited, types::AS_IS),
     names: &name::RPackages,
     versions: &version::PackageVersions,
     registry: &registry::Repository,

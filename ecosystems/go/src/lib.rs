@@ -18,6 +18,7 @@ pub use version::Version;
 
 use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Releases, Rendered, Reply, Request, RouteError, Shown, Sums, Wanted,
@@ -30,6 +31,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "Go",
     osv: "Go",
     purl_type: "golang",
+    purl_rules: Rules::new(Namespace::Required, types::AS_IS),
     names: &name::Paths,
     versions: &version::Semver,
     registry: &ModuleProxy,

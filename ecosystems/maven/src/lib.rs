@@ -20,6 +20,7 @@ pub use version::Version;
 use weir_core::client::Client;
 use weir_core::digest::Checksum;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Releases, Rendered, Reply, Request, RouteError, Shown, Wanted,
@@ -32,6 +33,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "Maven",
     osv: "Maven",
     purl_type: "maven",
+    purl_rules: Rules::new(Namespace::Required, types::AS_IS),
     names: &name::Coordinates,
     versions: &version::Comparable,
     registry: &Repository,

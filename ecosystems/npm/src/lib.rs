@@ -22,6 +22,7 @@ pub mod version;
 
 use weir_core::Ecosystem;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 
 /// The npm ecosystem.
 pub static ECOSYSTEM: Ecosystem = Ecosystem {
@@ -29,6 +30,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: TITLE,
     osv: "npm",
     purl_type: "npm",
+    purl_rules: Rules::new(Namespace::Optional, types::AS_IS),
     names: &name::Npm,
     versions: &version::Npm,
     registry: &registry::Npm,

@@ -18,6 +18,7 @@ pub use version::Version;
 
 use weir_core::Ecosystem;
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 
 /// PyPI and everything that speaks its simple API.
 pub static ECOSYSTEM: Ecosystem = Ecosystem {
@@ -25,6 +26,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "PyPI",
     osv: "PyPI",
     purl_type: "pypi",
+    purl_rules: Rules { alias: Some(('_', '-')), ..Rules::new(Namespace::Prohibited, types::NAME | types::VERSION) },
     names: &name::PypiNames,
     versions: &version::PypiVersions,
     registry: &protocol::PypiRegistry,

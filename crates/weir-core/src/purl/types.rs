@@ -4,72 +4,92 @@
 //! rules.
 
 use super::Purl;
+use crate::ecosystem::Ecosystems;
 
 /// Whether a type has namespaces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Namespace {
+pub enum Namespace {
+    /// There is always one.
     Required,
+    /// There may be one.
     Optional,
+    /// There is none.
     Prohibited,
 }
 use Namespace::{Optional, Prohibited, Required};
 
-// Which parts are the same in upper and lower case, and are written in lower case.
-const AS_IS: u8 = 0;
-const NAMESPACE: u8 = 1;
-const NAME: u8 = 2;
-const VERSION: u8 = 4;
+/// What a type asks of its parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Whether it has namespaces.
+    pub namespace: Namespace,
+    /// Which parts are the same in upper and lower case, and are written in lower case: [`NAMESPACE`], [`NAME`], [`VERSION`].
+    pub lower: u8,
+    /// A character of names that stands for another one: `_` for `-`.
+    pub alias: Option<(char, char)>,
+}
+
+impl Rules {
+    /// Rules without an alias.
+    pub const fn new(namespace: Namespace, lower: u8) -> Self {
+        Self { namespace, lower, alias: None }
+    }
+}
+
+/// Every part is written as it is.
+pub const AS_IS: u8 = 0;
+/// The namespace is in lower case.
+pub const NAMESPACE: u8 = 1;
+/// The name is in lower case.
+pub const NAME: u8 = 2;
+/// The version is in lower case.
+pub const VERSION: u8 = 4;
 const BOTH: u8 = NAMESPACE | NAME;
 
-/// The registered types: whether they have namespaces, and what is written in lower case.
-const TYPES: [(&str, Namespace, u8); 42] = [
-    ("alpm", Required, BOTH),
-    ("apk", Required, BOTH),
-    ("bazel", Prohibited, AS_IS),
-    ("bitbucket", Required, BOTH),
-    ("bitnami", Prohibited, NAME),
-    ("brew", Optional, BOTH),
-    ("cargo", Prohibited, AS_IS),
-    ("chrome-extension", Prohibited, NAME),
-    ("cocoapods", Prohibited, AS_IS),
-    ("composer", Required, BOTH),
-    ("conan", Optional, AS_IS),
-    ("conda", Prohibited, AS_IS),
-    ("cpan", Optional, AS_IS),
-    ("cran", Prohibited, AS_IS),
-    ("deb", Required, BOTH),
-    ("docker", Optional, AS_IS),
-    ("gem", Prohibited, AS_IS),
-    ("generic", Optional, AS_IS),
-    ("git", Required, AS_IS),
-    ("github", Required, BOTH),
-    ("golang", Required, AS_IS),
-    ("hackage", Prohibited, AS_IS),
-    ("hex", Optional, BOTH),
-    ("huggingface", Required, VERSION),
-    ("julia", Prohibited, AS_IS),
-    ("luarocks", Optional, BOTH),
-    ("maven", Required, AS_IS),
-    ("mlflow", Prohibited, AS_IS),
-    ("npm", Optional, AS_IS),
-    ("nuget", Prohibited, AS_IS),
-    ("oci", Prohibited, NAME | VERSION),
-    ("opam", Prohibited, AS_IS),
-    ("otp", Prohibited, NAME),
-    ("pub", Prohibited, NAME),
-    ("pypi", Prohibited, NAME | VERSION),
-    ("qpkg", Required, NAMESPACE),
-    ("rpm", Required, NAMESPACE),
-    ("swid", Optional, AS_IS),
-    ("swift", Required, AS_IS),
-    ("vcpkg", Prohibited, AS_IS),
-    ("vscode-extension", Required, BOTH | VERSION),
-    ("yocto", Optional, NAMESPACE),
+/// The registered types that no ecosystem here stands for.
+const TYPES: [(&str, Rules); 35] = [
+    ("alpm", Rules::new(Required, BOTH)),
+    ("apk", Rules::new(Required, BOTH)),
+    ("bazel", Rules::new(Prohibited, AS_IS)),
+    ("bitbucket", Rules::new(Required, BOTH)),
+    ("bitnami", Rules::new(Prohibited, NAME)),
+    ("brew", Rules::new(Optional, BOTH)),
+    ("chrome-extension", Rules::new(Prohibited, NAME)),
+    ("cocoapods", Rules::new(Prohibited, AS_IS)),
+    ("composer", Rules::new(Required, BOTH)),
+    ("conan", Rules::new(Optional, AS_IS)),
+    ("cpan", Rules::new(Optional, AS_IS)),
+    ("deb", Rules::new(Required, BOTH)),
+    ("docker", Rules::new(Optional, AS_IS)),
+    ("gem", Rules::new(Prohibited, AS_IS)),
+    ("generic", Rules::new(Optional, AS_IS)),
+    ("git", Rules::new(Required, AS_IS)),
+    ("github", Rules::new(Required, BOTH)),
+    ("hackage", Rules::new(Prohibited, AS_IS)),
+    ("hex", Rules::new(Optional, BOTH)),
+    ("huggingface", Rules::new(Required, VERSION)),
+    ("julia", Rules::new(Prohibited, AS_IS)),
+    ("luarocks", Rules::new(Optional, BOTH)),
+    ("mlflow", Rules::new(Prohibited, AS_IS)),
+    ("nuget", Rules::new(Prohibited, AS_IS)),
+    ("oci", Rules::new(Prohibited, NAME | VERSION)),
+    ("opam", Rules::new(Prohibited, AS_IS)),
+    ("otp", Rules::new(Prohibited, NAME)),
+    ("pub", Rules::new(Prohibited, NAME)),
+    ("qpkg", Rules::new(Required, NAMESPACE)),
+    ("rpm", Rules::new(Required, NAMESPACE)),
+    ("swid", Rules::new(Optional, AS_IS)),
+    ("swift", Rules::new(Required, AS_IS)),
+    ("vcpkg", Rules::new(Prohibited, AS_IS)),
+    ("vscode-extension", Rules::new(Required, BOTH | VERSION)),
+    ("yocto", Rules::new(Optional, NAMESPACE)),
 ];
 
 /// Brings `purl` into its type's spelling. `Err` with what its type does not allow.
-pub(super) fn apply(purl: &mut Purl) -> Result<(), &'static str> {
-    if let Some((_, namespace, lower)) = TYPES.iter().find(|(ty, ..)| *ty == purl.ty) {
+pub(super) fn apply(purl: &mut Purl, ecosystems: Ecosystems) -> Result<(), &'static str> {
+    let registered = || TYPES.iter().find(|(ty, _)| *ty == purl.ty).map(|(_, rules)| *rules);
+    let rules = ecosystems.by_purl_type(&purl.ty).map(|ecosystem| ecosystem.purl_rules).or_else(registered);
+    if let Some(Rules { namespace, lower, alias }) = rules {
         match (namespace, &purl.namespace) {
             (Required, None) => return Err("its type needs a namespace before the name"),
             (Prohibited, Some(_)) => return Err("its type has no namespaces"),
@@ -84,10 +104,12 @@ pub(super) fn apply(purl: &mut Purl) -> Result<(), &'static str> {
         if lower & VERSION != 0 {
             purl.version = purl.version.take().map(|version| version.to_lowercase());
         }
+        if let Some((alias, written)) = alias {
+            purl.name = purl.name.replace(alias, written.encode_utf8(&mut [0; 4]));
+        }
     }
     // What only one type asks.
     match purl.ty.as_str() {
-        "pypi" => purl.name = purl.name.replace('_', "-"),
         "pub" => purl.name = purl.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"),
         "git" => git(purl),
         "mlflow" if purl.qualifiers.get("repository_url").is_some_and(|url| url.contains("azuredatabricks.net")) => {

@@ -11,6 +11,7 @@ use weir_blob::Blobs;
 use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, LeftOut, Packing, Piece, Place, Source};
 use weir_core::digest::StatedDigests;
 use weir_core::ecosystem::{DefaultUpstream, Names};
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Artifact, Ask, Declared, Document, Entry, Expected, Form, Index as Read, Inspection, InvalidDocument, Page, Part,
     Problem, Registry, Release, Rendered, Reply, RouteError, Wanted, Which,
@@ -30,6 +31,7 @@ static SHOP: Ecosystem = Ecosystem {
     title: "the shop",
     osv: "Shop",
     purl_type: "shop",
+    purl_rules: Rules::new(Namespace::Optional, types::AS_IS),
     names: &ShopNames,
     versions: weir_cargo::ECOSYSTEM.versions,
     registry: &Shop,

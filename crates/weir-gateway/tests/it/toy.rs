@@ -2,6 +2,7 @@
 
 use weir_core::digest::{Checksum, StatedDigests};
 use weir_core::ecosystem::DefaultUpstream;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Artifact, Ask, Contradiction, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument,
     Page, Part, Problem, Proof, Registry, Relay, Release, ReleaseDocument, Releases, Rendered, Reply, Request,
@@ -14,6 +15,7 @@ pub static ECOSYSTEM: Ecosystem = Ecosystem {
     title: "Toy",
     osv: "Toy",
     purl_type: "toy",
+    purl_rules: Rules::new(Namespace::Optional, types::AS_IS),
     names: weir_cargo::ECOSYSTEM.names,
     versions: weir_cargo::ECOSYSTEM.versions,
     registry: &Toy,

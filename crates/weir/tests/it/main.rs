@@ -30,6 +30,7 @@ mod place;
 mod policy;
 mod proxy;
 mod publish;
+mod purls;
 mod start;
 mod stop;
 mod survey;
