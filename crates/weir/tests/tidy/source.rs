@@ -6,8 +6,9 @@ use crate::workspace::{code, files, sources};
 const LONG: &[(&str, &str)] = &[];
 const MOST_LINES: usize = 700;
 
-/// Where an ecosystem's identifier may be written: in its own crate, and in the one list.
-const NAMES_ECOSYSTEMS: &[&str] = &["ecosystems/", "crates/weir/src/ecosystems.rs", "crates/weir-testing/"];
+/// Where an ecosystem's identifier may be written: in its own crate, in the one list, and where real clients are driven.
+const NAMES_ECOSYSTEMS: &[&str] =
+    &["ecosystems/", "crates/weir/src/ecosystems.rs", "crates/weir-testing/", "tests/clients/"];
 
 #[test]
 fn sql_is_written_in_the_store_alone() {
