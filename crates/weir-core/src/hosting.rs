@@ -26,6 +26,13 @@ pub trait Hosting: Send + Sync {
     /// What an upstream would answer to [`Registry::documents`](crate::registry::Registry::documents), in that order.
     fn documents(&self, package: &PackageName, hosted: &Hosted) -> Vec<HostedDocument>;
 
+    /// The pieces of a package in a catalogue, where one document lists many packages: in the place of
+    /// [`Hosting::documents`].
+    fn pieces(&self, package: &PackageName, hosted: &Hosted) -> Vec<Vec<u8>> {
+        let _ = (package, hosted);
+        Vec::new()
+    }
+
     /// As what a file on somebody's disk would be published, by what it says of itself. `entries` are those that
     /// [`Registry::inspection`](crate::registry::Registry::inspection) wants. `None` for what is not taken in here.
     fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {

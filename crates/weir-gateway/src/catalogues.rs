@@ -24,12 +24,14 @@ use crate::cache::Lru;
 use crate::documents::{DocumentError, Documents, Held, UNKNOWN_STANDS};
 use crate::members::{Member, MemberId};
 
+pub(crate) mod blocks;
 pub mod cutting;
 mod dated;
 pub mod page;
 pub(crate) mod sharded;
 mod slice;
 pub mod table;
+pub(crate) mod writing;
 
 pub use slice::Slice;
 use table::Table;

@@ -37,6 +37,7 @@ use crate::transfer::{TransferError, Transfers};
 use crate::view::View;
 
 mod about;
+mod added;
 mod answer;
 mod artifact;
 mod audit;

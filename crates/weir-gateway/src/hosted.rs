@@ -65,6 +65,23 @@ impl HostedNames {
         })
     }
 
+    /// The last revision of any hosted package.
+    pub async fn revision(&self, store: &Store) -> Result<i64, StoreError> {
+        self.loaded.get_or_try_init(|| self.look(store)).await?;
+        Ok(self.lock().last)
+    }
+
+    /// The hosted packages of an ecosystem, in the order of their names.
+    pub async fn packages(&self, store: &Store, ecosystem: &Ecosystem) -> Result<Vec<PackageName>, StoreError> {
+        self.loaded.get_or_try_init(|| self.look(store)).await?;
+        let names = self.lock();
+        let of = names.of.iter().filter(|((id, _), _)| id == ecosystem.id);
+        let mut packages: Vec<PackageName> = of.map(|(_, (package, _))| package.clone()).collect();
+        drop(names);
+        packages.sort();
+        Ok(packages)
+    }
+
     /// Reads what changed since the last look.
     pub async fn look(&self, store: &Store) -> Result<(), StoreError> {
         let _alone = self.looking.lock().await;

@@ -6,23 +6,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 
 use weir_advisory::Index as Advisories;
-use weir_blob::Spool;
 use weir_core::catalogue::{Catalogue, Fate, Instead, Joining, Place, Settled};
-use weir_core::digest::{Hasher, StatedDigests};
 use weir_core::registry::{Document, Page, ServedRelease};
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Outcome, Policy};
 
 use super::Catalogued;
-use super::slice::piece;
-use super::table::{Block, Entry, FRAME, Table};
+use super::blocks::Blocks;
+use super::table::Table;
+use crate::homes::Homes;
 use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
 use crate::view::View;
@@ -30,16 +28,10 @@ use crate::{departed, served};
 
 /// Packages that one thread takes at a time: their pieces lie close together.
 const AT_ONCE: usize = 128;
-/// Decoded blocks that a thread keeps.
-const BLOCKS: usize = 6;
 /// Threads that judge one catalogue.
 const THREADS: usize = 4;
 /// Refused artifacts that are told by name.
 const EXAMPLES: usize = 20;
-/// Decoded stretches that wait for being compressed.
-const WAITING: usize = 4;
-/// How hard a page is compressed.
-const LEVEL: i32 = 1;
 
 /// What a catalogue is judged by.
 pub(crate) struct Judging {
@@ -55,6 +47,18 @@ pub(crate) struct Judging {
     pub(crate) now: Timestamp,
     /// The packages of which the store knows more than the catalogue, by key, as they are judged.
     pub(crate) apart: HashMap<String, Option<Arc<View>>>,
+    /// The packages that the page has beside those of the catalogue, or in their place, in the order of their keys.
+    pub(crate) added: Vec<Added>,
+    /// Who has which names.
+    pub(crate) homes: Arc<Homes>,
+}
+
+/// A package that a page has from elsewhere than its catalogue.
+pub(crate) struct Added {
+    pub(crate) key: String,
+    /// As it is judged; `None` if it is refused as a whole or cannot be read. Then nothing is shown under its name.
+    pub(crate) view: Option<Arc<View>>,
+    pub(crate) pieces: Vec<Vec<u8>>,
 }
 
 /// What became of the pieces.
@@ -64,6 +68,8 @@ pub(crate) struct Verdicts {
     pub(crate) hidden: Vec<bool>,
     /// What is in an entry's place.
     pub(crate) others: HashMap<u32, Vec<u8>>,
+    /// Of packages that are added: their keys, and what is on the page of each.
+    pub(crate) added: Vec<(String, Vec<Vec<u8>>)>,
     /// The packages that look otherwise than upstream's, with a digest of how.
     pub(crate) touched: HashMap<Box<str>, Digest>,
     /// Of which the store has to be asked, before anything can be said.
@@ -92,49 +98,6 @@ pub(crate) struct Verdict {
     digest: Option<Digest>,
     told: Told,
     changes_at: Option<Timestamp>,
-}
-
-/// Reads decoded blocks of a catalogue.
-pub(crate) struct Blocks<'a> {
-    file: File,
-    table: &'a Table,
-    decoder: zstd::bulk::Decompressor<'static>,
-    kept: Vec<(u32, Vec<u8>)>,
-    packed: Vec<u8>,
-}
-
-impl<'a> Blocks<'a> {
-    pub(crate) fn new(file: &File, table: &'a Table) -> io::Result<Self> {
-        let decoder = zstd::bulk::Decompressor::new()?;
-        Ok(Self { file: file.try_clone()?, table, decoder, kept: Vec::new(), packed: Vec::new() })
-    }
-
-    fn decode(&mut self, block: &Block, into: &mut Vec<u8>) -> io::Result<()> {
-        use std::os::unix::fs::FileExt as _;
-        self.packed.resize(block.packed as usize, 0);
-        self.file.read_exact_at(&mut self.packed, block.at)?;
-        into.clear();
-        // A buffer that was used for a shorter block grows: what is reserved counts from its length, which is 0.
-        into.reserve_exact(block.plain as usize);
-        self.decoder.decompress_to_buffer(&self.packed, into).map(drop)
-    }
-
-    /// The bytes of an entry.
-    pub(crate) fn piece(&mut self, entry: &Entry) -> io::Result<&[u8]> {
-        let at = match self.kept.iter().position(|(number, _)| *number == entry.block) {
-            Some(at) => at,
-            None => {
-                let mut plain = if self.kept.len() >= BLOCKS { self.kept.remove(0).1 } else { Vec::new() };
-                let block =
-                    *self.table.blocks.get(entry.block as usize).ok_or_else(|| io::Error::other("no such block"))?;
-                self.decode(&block, &mut plain)?;
-                self.kept.push((entry.block, plain));
-                self.kept.len() - 1
-            }
-        };
-        let (_, plain) = self.kept.get(at).ok_or_else(|| io::Error::other("no such block"))?;
-        piece(plain, entry).map_err(io::Error::other)
-    }
 }
 
 impl Judging {
@@ -173,6 +136,9 @@ impl Judging {
             outcome
         })?;
         let mut all = all.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for added in &self.added {
+            all.add_beside(added, self.verdict_of((catalogue, joining.as_ref()), added));
+        }
         all.told.examples.sort();
         all.told.examples.truncate(EXAMPLES);
         all.wanting.sort();
@@ -189,6 +155,9 @@ impl Judging {
     ) -> io::Result<Option<Result<Verdict, ()>>> {
         let table = blocks.table;
         let Some(listed) = table.packages.get(package) else { return Ok(Some(Err(()))) };
+        if self.is_elsewhere(catalogue.0, &listed.key) {
+            return Ok(Some(Ok(Verdict::elsewhere(listed.count as usize))));
+        }
         let mut document = Vec::new();
         let mut ends = Vec::new();
         for (entry, _) in table.pieces_of(package) {
@@ -221,7 +190,37 @@ impl Judging {
         Ok(Some(Ok(self.verdict(catalogue, &view, &document, &pieces))))
     }
 
+    /// True if a name of the catalogue is not its upstream's: it is hosted here, or bound to another.
+    fn is_elsewhere(&self, catalogue: &dyn Catalogue, key: &str) -> bool {
+        if self.added.binary_search_by(|added| added.key.as_str().cmp(key)).is_ok() {
+            return true;
+        }
+        let member = &self.catalogued.member;
+        if self.homes.members().of(self.ecosystem).len() < 2 || catalogue.member(&self.catalogued.part).is_some() {
+            return false;
+        }
+        let place = Place { part: self.catalogued.part.clone(), key: key.to_owned() };
+        let package = catalogue.package(&place);
+        let bound = package.and_then(|package| self.homes.members().bound(self.ecosystem, &package));
+        bound.is_some_and(|bound| bound.name != member.name)
+    }
+
+    /// What a package comes to that the page has from elsewhere; `None` if nothing of it may be shown.
+    fn verdict_of(&self, reading: Reading<'_>, added: &Added) -> Option<Verdict> {
+        let view = added.view.as_ref()?;
+        let mut document = Vec::new();
+        for piece in &added.pieces {
+            document.extend_from_slice(piece);
+            document.push(b'\n');
+        }
+        let pieces: Vec<&[u8]> = added.pieces.iter().map(Vec::as_slice).collect();
+        Some(self.verdict(reading, view, &document, &pieces))
+    }
+
     fn is_private(&self, package: &PackageName) -> bool {
+        if self.homes.members().is_own(self.ecosystem, package) {
+            return false;
+        }
         let mut rules = self.stages.iter().filter_map(|stage| self.policy.stage(stage));
         rules.any(|rules| weir_policy::private_name(rules, self.ecosystem, package).is_some())
     }
@@ -319,6 +318,11 @@ enum Seen {
 }
 
 impl Verdict {
+    /// Of a package whose name is somebody else's: there is nothing to tell of it.
+    fn elsewhere(pieces: usize) -> Self {
+        Self { digest: None, fates: Some(vec![Fate::Hidden; pieces]), told: Told::default(), changes_at: None }
+    }
+
     fn hidden(pieces: usize, rule: &str) -> Self {
         let fates = vec![Fate::Hidden; pieces];
         let rules = BTreeMap::from([(rule.to_owned(), pieces as u64)]);
@@ -390,8 +394,11 @@ impl Verdicts {
         if let Some(at) = verdict.changes_at {
             self.changes_at = Some(self.changes_at.map_or(at, |earliest| earliest.min(at)));
         }
-        let Some(digest) = verdict.digest else { return };
-        self.touched.insert(listed.key.clone(), digest);
+        match verdict.digest {
+            Some(digest) => drop(self.touched.insert(listed.key.clone(), digest)),
+            None if verdict.fates.iter().flatten().all(|fate| *fate == Fate::Shown) => return,
+            None => {}
+        }
         if let Some(fates) = verdict.fates {
             self.put(table, package, fates);
         }
@@ -405,10 +412,30 @@ impl Verdicts {
 }
 
 impl Verdicts {
+    /// Takes a package from elsewhere.
+    fn add_beside(&mut self, added: &Added, verdict: Option<Verdict>) {
+        let Some(verdict) = verdict else { return };
+        if let Some(at) = verdict.changes_at {
+            self.changes_at = Some(self.changes_at.map_or(at, |earliest| earliest.min(at)));
+        }
+        if let Some(digest) = verdict.digest {
+            self.touched.insert(added.key.as_str().into(), digest);
+        }
+        for (rule, count) in verdict.told.rules {
+            *self.told.rules.entry(rule).or_default() += count;
+        }
+        let shown = verdict.fates.map(|fates| on_page(&added.pieces, fates)).unwrap_or_default();
+        self.added.push((added.key.clone(), shown));
+    }
+
     /// Takes what becomes of packages that are settled together.
-    pub(crate) fn settle(&mut self, table: &Table, settled: Settled) {
+    pub(crate) fn settle(&mut self, table: &Table, beside: &[Added], settled: Settled) {
         for (key, fates) in settled.fates {
-            if let Some(package) = table.find(&key) {
+            let added = self.added.binary_search_by(|(added, _)| added.cmp(&key));
+            if let Some((_, shown)) = added.ok().and_then(|at| self.added.get_mut(at)) {
+                let of = beside.binary_search_by(|added| added.key.cmp(&key)).ok().and_then(|at| beside.get(at));
+                *shown = on_page(of.map_or(&[], |added| &added.pieces), fates);
+            } else if let Some(package) = table.find(&key) {
                 self.put(table, package, fates);
             }
         }
@@ -434,95 +461,12 @@ impl Verdicts {
     }
 }
 
-/// A page as a file: one zstd frame.
-#[derive(Debug)]
-pub(crate) struct Written {
-    pub(crate) spool: Spool,
-    /// Digest of the page, not of the file.
-    pub(crate) digest: Digest,
-    /// Length of the page.
-    pub(crate) plain: u64,
-}
-
-/// Writes the page. Blocks.
-pub(crate) fn write(
-    catalogue: &dyn Catalogue,
-    table: &Table,
-    verdicts: &Verdicts,
-    file: &File,
-    spool: Spool,
-) -> io::Result<Written> {
-    let (send, receive) = mpsc::sync_channel::<Vec<u8>>(WAITING);
-    std::thread::scope(|scope| {
-        let packer = scope.spawn(move || pack(receive, spool));
-        let made = show(catalogue, table, verdicts, file, |bytes| {
-            send.send(bytes).map_err(|_| io::Error::other("compressing was broken off"))
-        });
-        drop(send);
-        let written = packer.join().unwrap_or_else(|_| Err(io::Error::other("compressing was broken off")));
-        made.and(written)
-    })
-}
-
-fn show(
-    catalogue: &dyn Catalogue,
-    table: &Table,
-    verdicts: &Verdicts,
-    file: &File,
-    mut send: impl FnMut(Vec<u8>) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut blocks = Blocks::new(file, table)?;
-    let mut plain = Vec::new();
-    let mut current = u32::MAX;
-    let mut out = Vec::new();
-    let mut follows = false;
-    for (at, entry) in table.entries.iter().enumerate() {
-        if entry.block != current {
-            if !out.is_empty() {
-                send(std::mem::take(&mut out))?;
-            }
-            let block = table.blocks.get(entry.block as usize).ok_or_else(|| io::Error::other("no such block"))?;
-            blocks.decode(block, &mut plain)?;
-            out.reserve(plain.len() + plain.len() / 64);
-            current = entry.block;
-        }
-        if verdicts.hidden.get(at).copied().unwrap_or(true) {
-            continue;
-        }
-        let is_piece = entry.package != FRAME;
-        if is_piece && follows {
-            out.extend_from_slice(catalogue.separator());
-        }
-        follows = is_piece;
-        match u32::try_from(at).ok().and_then(|at| verdicts.others.get(&at)) {
-            Some(other) => out.extend_from_slice(other),
-            None => out.extend_from_slice(piece(&plain, entry).map_err(io::Error::other)?),
-        }
-    }
-    if out.is_empty() { Ok(()) } else { send(out) }
-}
-
-fn pack(stretches: mpsc::Receiver<Vec<u8>>, spool: Spool) -> io::Result<Written> {
-    let mut encoder = zstd::Encoder::new(Spooling(spool), LEVEL)?;
-    let mut hasher = Hasher::new(&StatedDigests::default());
-    for stretch in stretches {
-        hasher.update(&stretch);
-        encoder.write_all(&stretch)?;
-    }
-    let Spooling(spool) = encoder.finish()?;
-    let hashed = hasher.finish();
-    Ok(Written { spool, digest: hashed.sha256, plain: hashed.length })
-}
-
-struct Spooling(Spool);
-
-impl Write for Spooling {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What is on the page of some pieces.
+fn on_page(pieces: &[Vec<u8>], fates: Vec<Fate>) -> Vec<Vec<u8>> {
+    let shown = pieces.iter().zip(fates).filter_map(|(piece, fate)| match fate {
+        Fate::Shown => Some(piece.clone()),
+        Fate::Other(bytes) => Some(bytes),
+        Fate::Hidden => None,
+    });
+    shown.collect()
 }

@@ -11,7 +11,7 @@ use weir_core::Digest;
 use weir_core::catalogue::{Shard, Shards};
 use weir_core::registry::Document;
 
-use super::page::Blocks;
+use super::blocks::Blocks;
 use super::table::Table;
 
 /// How hard shards and their lists are compressed.

@@ -8,6 +8,7 @@ use weir_core::PackageName;
 use super::catalogue::Wanting;
 use super::{Call, Failure, Gateway};
 use crate::documents::DocumentError;
+use crate::hosted::Hosting;
 use crate::phases::Phase;
 use crate::respond;
 
@@ -20,9 +21,11 @@ impl Gateway {
         call.record.package = package.as_str().to_owned();
         let absent = || Failure::NotFound(format!("`{package}` is not listed here"));
         let catalogue = call.ecosystem.registry.catalogue().ok_or_else(absent)?;
+        let is_hosted = self.hosting(call.ecosystem, package).await? != Hosting::Elsewhere;
         let view = match (call.day, catalogue.place(package)) {
-            (Some(day), Some(place)) => {
-                let (_, catalogued) = self.catalogued_on(call.ecosystem, &place.part, day).await?;
+            (Some(day), Some(place)) if !is_hosted => {
+                let (_, member) = self.member_for(call.ecosystem, package, &place.part)?;
+                let catalogued = self.catalogues.of_day(&member, &place.part, day).await?;
                 let of = Wanting { ecosystem: call.ecosystem, stages: &call.stages, base: &call.base };
                 self.view_in(&of, &catalogued, &place.key, package).await?.ok_or_else(absent)?
             }

@@ -1,7 +1,7 @@
 //! Pages of a whole catalogue: made once, kept on disk as they are sent, and made anew when anything that they were made
 //! from has changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,9 +19,11 @@ use weir_core::time::Day;
 use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
 use weir_store::IndexState;
 
+use super::added::Beside;
 use super::{Call, Failure, Gateway};
 use crate::catalogues::Catalogued;
-use crate::catalogues::page::{self, Judging, Told, Written};
+use crate::catalogues::page::{self, Judging, Told};
+use crate::catalogues::writing::{self, Written};
 use crate::documents::DocumentError;
 use crate::judged::Stages;
 use crate::members::Member;
@@ -56,6 +58,8 @@ pub(super) struct Whole {
     pub(super) touched: HashMap<Box<str>, Digest>,
     /// Parallel to the catalogue's entries: true where it is left out.
     pub(super) hidden: Vec<bool>,
+    /// Keys of packages that are from elsewhere than the catalogue.
+    added: HashSet<String>,
     instead: Vec<Instead>,
     told: Told,
     pub(super) state: Digest,
@@ -75,6 +79,10 @@ pub(super) struct Made {
     policy: Digest,
     advisories: Digest,
     names: Option<Digest>,
+    /// What was published last, where packages can be.
+    hosted: i64,
+    /// The catalogues of other upstreams that have a part in it.
+    others: Vec<Digest>,
 }
 
 impl Whole {
@@ -132,7 +140,7 @@ impl Gateway {
         let whole = call.phases.time(Phase::Render, self.whole_of(&wanting, catalogue, &current)).await?;
         call.record.package = current.name();
         call.record.index_state = Some(whole.state);
-        let tag = whole.written.digest.short();
+        let tag = whole.written.identity.short();
         if respond::has_tag(call.headers, &tag) {
             return Ok(respond::whole(StatusCode::NOT_MODIFIED, &format!("\"{tag}\""), Body::empty()));
         }
@@ -181,7 +189,10 @@ impl Gateway {
     ) -> Result<Arc<Whole>, Failure> {
         let key: Key = (call.stages.clone(), call.ecosystem.id, current.name());
         let judging = self.judging(call, current);
+        let beside = self.beside_of(call.ecosystem, catalogue, current).await?;
         let made = Made {
+            hosted: beside.hosted,
+            others: beside.others.iter().map(|other| other.digest).collect(),
             catalogue: current.digest,
             policy: judging.policy.digest(),
             advisories: judging.advisories.digest(),
@@ -195,7 +206,7 @@ impl Gateway {
         }
         let this = Arc::clone(self);
         let flight = (key.clone(), made.clone());
-        let make = || async move { this.make_whole(key, made, judging, catalogue).await.map_err(Arc::new) };
+        let make = || async move { this.make_whole(key, made, judging, catalogue, &beside).await.map_err(Arc::new) };
         let whole = self.making.run(flight, make).await.map_err(Failure::internal)?;
         whole.map_err(|failure| Failure::internal(&*failure))
     }
@@ -212,6 +223,8 @@ impl Gateway {
             base: call.base.to_owned(),
             now: self.clock.now(),
             apart: HashMap::new(),
+            added: Vec::new(),
+            homes: Arc::clone(&self.homes),
         }
     }
 
@@ -227,6 +240,9 @@ impl Gateway {
         let Some(packages) = packages else { return Ok(false) };
         for package in packages {
             let Some(place) = catalogue.place(&package).filter(|place| place.part == current.part) else { continue };
+            if whole.added.contains(&place.key) {
+                return Ok(false);
+            }
             let mut judging = self.judging(call, current);
             judging.apart.insert(place.key.clone(), self.apart(call, current, &place.key, &package).await?);
             let file = self.catalogues.file(current).await?;
@@ -242,7 +258,7 @@ impl Gateway {
     }
 
     /// A package by itself; `None` if it cannot be read, and then none of it is shown.
-    async fn apart(
+    pub(super) async fn apart(
         self: &Arc<Self>,
         call: &Wanting<'_>,
         of: &Catalogued,
@@ -265,10 +281,13 @@ impl Gateway {
         made: Made,
         mut judging: Judging,
         catalogue: &'static dyn Catalogue,
+        beside: &Beside,
     ) -> Result<Arc<Whole>, Failure> {
         // What was learnt is counted before it is read, so that nothing is taken for known that came later.
         let (learnt, _) = self.learnt.since(key.1, u64::MAX);
         let ecosystem = judging.ecosystem;
+        let of = Wanting { ecosystem, stages: &judging.stages, base: &judging.base };
+        judging.added = self.added(&of, catalogue, &judging.catalogued, beside).await?;
         for package in self.known_apart(ecosystem, catalogue, &judging.catalogued.part).await? {
             self.judge_apart(&mut judging, catalogue, &package).await?;
         }
@@ -294,7 +313,7 @@ impl Gateway {
         }
         if let Some(joining) = verdicts.joining.take() {
             let (settled, is_troubled) = self.settle(&judging, catalogue, joining).await?;
-            verdicts.settle(&judging.catalogued.table, settled);
+            verdicts.settle(&judging.catalogued.table, &judging.added, settled);
             if is_troubled {
                 let again = judging.now.plus_millis(self.documents.lifetimes().package);
                 verdicts.changes_at = Some(verdicts.changes_at.map_or(again, |at| at.min(again)));
@@ -302,7 +321,8 @@ impl Gateway {
         }
         let spool = self.blobs.spool().map_err(Failure::internal)?;
         let catalogued = Arc::clone(&judging.catalogued);
-        let write = move || page::write(catalogue, &catalogued.table, &verdicts, &file, spool).map(|it| (it, verdicts));
+        let write =
+            move || writing::write(catalogue, &catalogued.table, &verdicts, &file, spool).map(|it| (it, verdicts));
         let written = tokio::task::spawn_blocking(write).await.map_err(Failure::internal)?;
         let (written, verdicts) = written.map_err(Failure::internal)?;
         let state = state(&key, &judging, &verdicts);
@@ -318,6 +338,7 @@ impl Gateway {
             gzip: OnceCell::new(),
             touched: verdicts.touched,
             hidden: verdicts.hidden,
+            added: judging.added.iter().map(|added| added.key.clone()).collect(),
             instead: verdicts.instead,
             told: verdicts.told,
             state: state.digest,
@@ -436,6 +457,9 @@ fn state((stages, ecosystem, part): &Key, judging: &Judging, verdicts: &page::Ve
     let mut hidden: Vec<String> = verdicts.touched.iter().map(|(key, digest)| format!("{key} {digest}")).collect();
     let instead = |it: &Instead| format!("{} {} {}", it.key, it.version, it.shown.as_deref().unwrap_or("-"));
     hidden.extend(verdicts.instead.iter().map(instead));
+    // What is on the page from elsewhere changes it, too.
+    let shown = |(key, pieces): &(String, Vec<Vec<u8>>)| format!("{key} + {}", Digest::of(&pieces.concat()));
+    hidden.extend(verdicts.added.iter().map(shown));
     hidden.sort_unstable();
     let hidden = Digest::of(hidden.join("\n").as_bytes());
     let (document, policy, advisories) =

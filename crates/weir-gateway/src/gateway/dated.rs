@@ -99,8 +99,9 @@ impl Gateway {
         package: &PackageName,
     ) -> Result<Option<Arc<View>>, Failure> {
         let policy = self.policy();
+        let is_own = self.homes.members().is_own(call.ecosystem, package);
         let mut rules = call.stages.iter().filter_map(|stage| policy.stage(stage));
-        if rules.any(|rules| weir_policy::private_name(rules, call.ecosystem, package).is_some()) {
+        if !is_own && rules.any(|rules| weir_policy::private_name(rules, call.ecosystem, package).is_some()) {
             return Ok(None);
         }
         let Some(held) = catalogued.slice(key) else { return Ok(None) };

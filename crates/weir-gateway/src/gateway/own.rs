@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_core::digest::StatedDigests;
-use weir_core::hosting::{Hosted, HostedFile, HostedRelease};
+use weir_core::hosting::{Hosted, HostedDocument, HostedFile, HostedRelease};
 use weir_core::{Ecosystem, PackageName};
 use weir_store::hosted::HostedPackage;
 
@@ -59,25 +59,47 @@ impl Gateway {
             let problem = format!("`{package}` is hosted, and {} packages can no longer be", ecosystem.title);
             return Err(DocumentError::Storage(problem));
         };
-        let row = self.store.hosted(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
-        let row = row.ok_or_else(|| DocumentError::Storage(format!("the hosted package `{package}` is gone")))?;
-        let revision = row.revision;
-        let hosted = hosted(row).map_err(DocumentError::storage)?;
-        let documents = hosting.documents(package, &hosted);
-        let wanted = ecosystem.registry.documents(package);
-        if documents.len() != wanted.len() {
+        let hosted = self.hosted_package(ecosystem, package).await?;
+        let (revision, hosted) =
+            hosted.ok_or_else(|| DocumentError::Storage(format!("the hosted package `{package}` is gone")))?;
+        let place = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package));
+        let (documents, paths): (Vec<HostedDocument>, Vec<String>) = match place {
+            // What it would be as a part of a catalogue.
+            Some(place) => {
+                let mut body = hosting.pieces(package, &hosted).join(&b'\n');
+                body.push(b'\n');
+                let document = HostedDocument { content_type: "text/plain", body };
+                (vec![document], vec![format!("{}/{}", place.part, place.key)])
+            }
+            None => {
+                let wanted = ecosystem.registry.documents(package);
+                (hosting.documents(package, &hosted), wanted.into_iter().map(|wanted| wanted.path).collect())
+            }
+        };
+        if documents.len() != paths.len() {
             let problem =
-                format!("{} documents were made of `{package}` in the place of {}", documents.len(), wanted.len());
+                format!("{} documents were made of `{package}` in the place of {}", documents.len(), paths.len());
             return Err(DocumentError::Storage(problem));
         }
-        let mut held = Vec::with_capacity(wanted.len());
-        for (document, wanted) in documents.into_iter().zip(wanted) {
-            let kept = self.documents.host(&member, &wanted.path, document.content_type, Bytes::from(document.body));
+        let mut held = Vec::with_capacity(paths.len());
+        for (document, path) in documents.into_iter().zip(&paths) {
+            let kept = self.documents.host(&member, path, document.content_type, Bytes::from(document.body));
             held.push(kept.await?);
         }
         let weight = 1024 * (1 + held.len());
         self.own.insert(key, (revision, held.clone()), weight);
         Ok(Some(held))
+    }
+
+    /// What is published of a package, and its revision; `None` if nothing is.
+    pub(super) async fn hosted_package(
+        &self,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Option<(i64, Hosted)>, DocumentError> {
+        let row = self.store.hosted(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
+        let read = |row: HostedPackage| Ok((row.revision, hosted(row).map_err(DocumentError::storage)?));
+        row.map(read).transpose()
     }
 }
 

@@ -118,7 +118,7 @@ impl Gateway {
             return Ok(sight);
         }
         if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
-            let (_, member) = self.member_of(ecosystem, &place.part)?;
+            let (_, member) = self.member_for(ecosystem, package, &place.part)?;
             phases.time(Phase::Upstream, self.catalogues.confirm(&member, &place.part)).await;
         }
         if let Ok(member) = sight.view.known.member() {
@@ -146,7 +146,8 @@ impl Gateway {
         }
         // A part of a catalogue is one upstream's, and so are all of its packages.
         if let Some(place) = ecosystem.registry.catalogue().and_then(|catalogue| catalogue.place(package)) {
-            let (_, catalogued) = self.catalogued(ecosystem, &place.part).await?;
+            let (_, member) = self.member_for(ecosystem, package, &place.part)?;
+            let catalogued = self.catalogues.current(&member, &place.part, self.settings.online).await?;
             let held = catalogued.slice(&place.key).ok_or_else(|| DocumentError::Absent {
                 upstream: catalogued.member.upstream.base().to_owned(),
                 path: package.to_string(),

@@ -108,14 +108,14 @@ fn is_name(name: &str) -> bool {
 /// What is wrong with the sections of an ecosystem, beside what its upstreams say themselves.
 pub fn check(section: &UpstreamSection, ecosystem: &'static Ecosystem) -> anyhow::Result<()> {
     let catalogue = ecosystem.registry.catalogue();
-    // Where parts name no upstream, a whole catalogue is the last one's, and bound names would be asked of it.
+    // Where parts name no upstream, a page is made from all of them, and each name is of the one that it is bound to.
     let is_one = catalogue.is_some_and(|catalogue| catalogue.member("channel/part").is_none());
-    if is_one && !(section.group.is_empty() && section.packages.is_empty()) {
+    if let Some(member) = section.group.iter().find(|member| is_one && member.packages.is_empty()) {
         bail!(
-            "[[upstream.{id}.group]] and `packages` mean nothing for {title}, which lists all packages in one document; set \
-             `url` in [upstream.{id}] to a repository that has them all",
-            id = ecosystem.id,
-            title = ecosystem.title
+            "{} has no `packages`: {} lists all packages in one document, so that it has to be said which names are from \
+             there, as in packages = [\"acme.*\"]",
+            member_key(member, ecosystem),
+            ecosystem.title
         );
     }
     let mut names = vec![ecosystem.upstream.name];

@@ -42,7 +42,7 @@ async fn a_wrong_group_is_told_with_its_name_and_the_way_out() {
         (group("corp", "ftp://packages.example", ""), vec!["[[upstream.pypi.group]] `corp`", "ftp://packages.example"]),
         (
             group("corp", url, "").replace("pypi", "cran"),
-            vec!["[[upstream.cran.group]]", "in one document", "set `url`"],
+            vec!["[[upstream.cran.group]] `corp` has no `packages`", "in one document", "packages = ["],
         ),
         (group("corp", url, "pakages = []"), vec!["unknown field `pakages`", "packages"]),
     ] {
