@@ -27,6 +27,8 @@ pub const MAX_PATH: usize = 200;
 const EXPECTED: &str = "a package's records of a CRAN repository";
 const MODIFIED: &str = "Modified";
 const SIZE: &str = "Size";
+/// The field of a record which Weir has written of a release that was withdrawn; the value is the reason.
+pub const YANKED: &str = "Yanked";
 
 /// What a record is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -192,6 +194,7 @@ fn release(name: &str, base: &str, entry: &Entry<'_>, dated: Option<&Entry<'_>>)
         version: entry.version.clone(),
         published,
         license: is_current.then(|| license::spdx(&entry.record.get("License").unwrap_or_default())),
+        yanked: if is_current { None } else { entry.record.get(YANKED) },
         origin: if is_current { origin(entry.record) } else { Origin::default() },
         artifacts: vec![artifact],
         ..Release::default()

@@ -20,7 +20,7 @@ use crate::version::Version;
 pub const SUBSTITUTED: &str = "WeirSubstituted";
 
 /// The fields of a `DESCRIPTION` that `PACKAGES` has: R's own list, `tools:::.get_standard_repository_db_fields("source")`.
-const FIELDS: [&str; 14] = [
+pub const FIELDS: [&str; 14] = [
     "Package",
     "Version",
     "Priority",

@@ -6,6 +6,7 @@ mod catalogue;
 mod client;
 mod dcf;
 pub mod dependency;
+mod hosting;
 mod index;
 mod join;
 mod license;
@@ -16,6 +17,7 @@ mod rds;
 mod reasons;
 mod registry;
 pub mod substitute;
+mod tar;
 mod version;
 
 pub use archive::{File, files};

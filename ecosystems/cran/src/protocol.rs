@@ -9,6 +9,7 @@ use weir_core::registry::{Ask, Form, Method, Part, Problem, Reply, Request, Rout
 
 use crate::archive::split_file;
 use crate::catalogue::part;
+use crate::hosting;
 use crate::name::{RPackages, in_tree, is_tree};
 
 /// The directory of a tree in which its source packages are.
@@ -38,7 +39,11 @@ pub enum Path {
 /// Reads a path after `/{stage}/cran/`.
 pub fn path(request: &Request<'_>) -> Result<Path, RouteError> {
     if !matches!(request.method, Method::Get | Method::Head) {
-        return Err(RouteError::MethodNotAllowed(String::from("this repository is read only")));
+        let segments = segments(request.path)?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let other =
+            || RouteError::MethodNotAllowed(String::from("a source package is PUT at src/contrib/, all else is read"));
+        return hosting::route(request.method, &segments).unwrap_or_else(|| Err(other())).map(Path::Ask);
     }
     let nothing = |what: &str| Err(RouteError::NotFound(what.to_owned()));
     // A directory is asked for with a slash at its end; what is no directory is not.

@@ -3,11 +3,13 @@
 use weir_core::PackageName;
 use weir_core::catalogue::{Catalogue, Packing};
 use weir_core::client::Client;
+use weir_core::hosting::Hosting;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Rendered, Reply, Request, RouteError, Wanted,
 };
 
+use crate::hosting::SourceHosting;
 use crate::protocol::Path;
 use crate::{archive, artifact, catalogue, index, name, protocol};
 
@@ -43,6 +45,10 @@ impl Registry for Repository {
 
     fn render(&self, page: &Page<'_>, _form: &Form) -> Result<Rendered, InvalidDocument> {
         Ok(crate::listing::render(page))
+    }
+
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        Some(&SourceHosting)
     }
 
     fn problem(&self, problem: &Problem) -> Reply {

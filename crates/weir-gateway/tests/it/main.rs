@@ -14,6 +14,7 @@ mod gate;
 mod groups;
 mod hosted;
 mod hosted_cargo;
+mod hosted_cran;
 mod hosted_npm;
 mod memory;
 mod pages;

@@ -20,7 +20,7 @@ use weir_upstream::{Upstream, UpstreamConfig};
 pub const ALL: Ecosystems = Ecosystems(&[&ECOSYSTEM]);
 const NOW: &str = "2026-11-01T12:00:00Z";
 /// 2024-01-01.
-const LONG_AGO: i64 = 1_704_067_200;
+pub const LONG_AGO: i64 = 1_704_067_200;
 const DENY_TWO: &str = "[stage.dev]\ndenied = [\"pkg:cran/aa@>= 2.0\"]\n";
 
 const CATALOGUE: &str = "\
@@ -77,9 +77,18 @@ impl Repository {
         let mut config = UpstreamConfig { url: upstream.url(), ..UpstreamConfig::default() };
         config.limits.retries = 0;
         let member = Member::new(&ECOSYSTEM, "cran", Arc::new(Upstream::new(&config).unwrap()));
+        Self::gateway_of(policy, [member], clock, directory).await
+    }
+
+    pub async fn gateway_of<const N: usize>(
+        policy: &str,
+        members: [Member; N],
+        clock: &Arc<FixedClock>,
+        directory: &std::path::Path,
+    ) -> Arc<Gateway> {
         Gateway::new(Parts {
             ecosystems: ALL,
-            members: [member].into_iter().collect(),
+            members: members.into_iter().collect(),
             store: Store::sqlite(&directory.join("weir.sqlite")).await.unwrap(),
             blobs: Arc::new(Blobs::local(&directory.join("blobs")).unwrap()),
             clock: Arc::clone(clock) as Arc<dyn Clock>,
