@@ -122,10 +122,47 @@ pub struct ReleaseFacts {
     pub origin: Origin,
     /// The stages in which this Weir has served it, by a decision that allowed it; sorted.
     pub served: Vec<Arc<str>>,
+    /// Under which names advisories speak of it.
+    pub naming: Naming,
     /// Vulnerabilities, malware reports and health notices whose ranges contain this version, each cluster once.
     pub vulnerabilities: Vec<Arc<Vulnerability>>,
     /// Its artifacts, in the order of the upstream document.
     pub artifacts: Vec<ArtifactFacts>,
+}
+
+/// Whether advisories speak of a release under its own name.
+#[derive(Clone, Debug, Default)]
+pub enum Naming {
+    /// Under its own alone.
+    #[default]
+    Own,
+    /// Looking into one of its artifacts tells under which names, and nobody has looked.
+    Unlooked,
+    /// Under these of other ecosystems, too.
+    Also(Arc<Mapped>),
+}
+
+/// Other names of a release, and what advisory data there is for them.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    /// The names.
+    pub known_as: KnownAs,
+    /// When Weir last saw the oldest of their sources confirmed or changed; `None` if for one of them no data was ever
+    /// imported, or its name or version cannot be read.
+    pub as_of: Option<Timestamp>,
+    /// Advisories under these names that could not be judged.
+    pub unreadable: Vec<UnreadableAdvisory>,
+}
+
+/// Under which names of other ecosystems advisories speak of a release: those of the projects that it is made from.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KnownAs {
+    /// Package URLs with versions: `pkg:pypi/numpy@1.26.4`.
+    pub purls: Vec<String>,
+    /// The place that says so: `info/recipe/meta.yaml in numpy-1.26.4-0.conda`.
+    pub source: String,
+    /// It is made from these and from nothing else: what is known of them is what can be known of it.
+    pub whole: bool,
 }
 
 /// A declared licence and where it is declared.
@@ -191,7 +228,7 @@ pub enum Install {
 }
 
 /// A script that runs when a release is installed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Script {
     /// Its name: `postinstall`.
     pub name: Box<str>,
@@ -231,6 +268,10 @@ pub struct Vulnerability {
     pub published: Option<Timestamp>,
     /// Digest over the contents of the records, KEV and EPSS values that this comes from.
     pub digest: Digest,
+    /// The name under which the records speak of the release, where it is another one than its own:
+    /// `pkg:pypi/numpy@1.26.4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Box<str>>,
 }
 
 /// What sort of thing an advisory tells.

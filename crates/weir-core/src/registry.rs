@@ -9,7 +9,7 @@ use crate::catalogue::{Catalogue, Packing};
 use crate::client::Client;
 use crate::digest::{Checksum, StatedDigests};
 use crate::ecosystem::PackageName;
-use crate::facts::{Finding, Origin, ProjectStatus, Vulnerability};
+use crate::facts::{Finding, KnownAs, Origin, ProjectStatus, Script, Vulnerability};
 use crate::hosting::{Hosting, Write};
 use crate::{Digest, Timestamp};
 
@@ -36,6 +36,13 @@ pub trait Registry: Send + Sync {
     fn member<'a>(&self, package: &'a PackageName) -> Option<&'a str> {
         let _ = package;
         None
+    }
+
+    /// The whole names that a name which does not say where it is from may mean, likeliest first: a conda package without
+    /// its channel or platform. `upstreams` are those of the ecosystem, in order. Empty for a name that is whole.
+    fn meant(&self, package: &PackageName, upstreams: &[&str]) -> Vec<PackageName> {
+        let _ = (package, upstreams);
+        Vec::new()
     }
 
     /// How its catalogues are read, where one document lists many packages: those have none by [`Registry::documents`].
@@ -73,6 +80,12 @@ pub trait Registry: Send + Sync {
 
     /// What the picked entries of an artifact declare. `expected` is the release that the index says it belongs to.
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared;
+
+    /// True if only what is in an artifact tells under which names advisories speak of its release, because there are none
+    /// under its own: then a release that nobody has looked into is not assessed yet, and looking is worth while.
+    fn is_named_inside(&self) -> bool {
+        false
+    }
 
     /// The path in an artifact at which the core metadata lies that upstream offers beside it, so that this document is read
     /// as if it were picked from there; `None` where upstreams offer none.
@@ -398,6 +411,8 @@ pub struct Release {
     pub license: Option<String>,
     /// Who published it and what installing it runs.
     pub origin: Origin,
+    /// Under which names of other ecosystems advisories speak of it, where the index says so.
+    pub known_as: Option<KnownAs>,
     /// Its files, in the document's order. None for a release that upstream no longer lists and advisories still name:
     /// the gate adds those that it knows of, so that their refusal can be told.
     pub artifacts: Vec<Artifact>,
@@ -587,6 +602,10 @@ pub struct Declared {
     pub metadata: Option<Vec<u8>>,
     /// For the memory, a JSON object: dependencies, install scripts, entry points, source address, commit.
     pub said: serde_json::Map<String, serde_json::Value>,
+    /// Under which names of other ecosystems advisories speak of its release: see [`Registry::is_named_inside`].
+    pub known_as: Option<KnownAs>,
+    /// What runs when it is installed, where that is found in the artifact alone; `None` where nobody looks for it.
+    pub scripts: Option<Vec<Script>>,
     /// Where it contradicts the index: another name, another version.
     pub findings: Vec<Finding>,
 }

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use weir_advisory::{Index as Advisories, PackageAdvisories};
-use weir_core::facts::{Kind, Origin, PackageFacts, ReleaseFacts};
+use weir_core::facts::{Kind, Naming, Origin, PackageFacts, ReleaseFacts};
 use weir_core::registry::{Index, Release};
 use weir_core::{Ecosystem, PackageName, Timestamp};
 
@@ -71,6 +71,7 @@ fn facts_of(ecosystem: &'static Ecosystem, version: &str, matcher: &PackageAdvis
         license: None,
         origin: Origin::default(),
         served: Vec::new(),
+        naming: Naming::Own,
         vulnerabilities,
         artifacts: Vec::new(),
         key,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use weir_core::{Ecosystem, PackageName};
-use weir_policy::Decision;
+use weir_policy::{Decision, Outcome};
 
 use crate::gateway::{Failure, Gateway};
 use crate::judged::Stages;
@@ -29,6 +29,22 @@ pub struct Explanation {
     /// What is shown of the package, where the page shows another version than upstream's newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead: Option<Shown>,
+    /// All places that the name means, where it does not say which and there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Placed>,
+}
+
+/// What is decided in one of the places that a name means.
+#[derive(Clone, Debug, Serialize)]
+pub struct Placed {
+    /// The release.
+    pub purl: String,
+    /// What the rules come to.
+    pub decision: Outcome,
+    /// What is enforced.
+    pub effective: Outcome,
+    /// The decision's id.
+    pub id: String,
 }
 
 /// What a page shows in the place of a package's newest version at upstream.
@@ -44,8 +60,44 @@ pub struct Shown {
 }
 
 impl Gateway {
-    /// Explains a release, or the newest final one if no version is named, in `stages`.
+    /// Explains a release, or the newest final one if no version is named, in `stages`. A name that does not say where it
+    /// is from is explained as the strictest of those that the first upstream has which has any, and all others are told
+    /// beside it.
     pub async fn explain(
+        self: &Arc<Self>,
+        stages: &Stages,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+        version: Option<&str>,
+    ) -> Result<Explanation, Failure> {
+        let Some(meant) = self.meant(stages, ecosystem, package).await? else {
+            return self.explain_whole(stages, ecosystem, package, version).await;
+        };
+        let mut all: Vec<(Option<&str>, Explanation)> = Vec::new();
+        for name in &meant {
+            match self.explain_whole(stages, ecosystem, name, version).await {
+                Ok(explanation) => all.push((ecosystem.registry.member(name), explanation)),
+                Err(Failure::NotFound(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        let first = all.first().map(|(upstream, _)| *upstream);
+        let strictest = (0..all.len())
+            .filter(|at| all.get(*at).map(|(upstream, _)| *upstream) == first)
+            .max_by_key(|at| (all.get(*at).map(|(_, it)| it.decision.effective), std::cmp::Reverse(*at)));
+        let places: Vec<Placed> = all.iter().map(|(_, explanation)| Placed::of(&explanation.decision)).collect();
+        let Some(strictest) = strictest else {
+            let version = version.map_or_else(String::new, |version| format!(" {version}"));
+            return Err(Failure::NotFound(format!(
+                "no upstream lists {} `{package}`{version}, as far as was looked; a whole name says where to look",
+                ecosystem.title
+            )));
+        };
+        let (_, explanation) = all.swap_remove(strictest);
+        Ok(Explanation { places: if places.len() > 1 { places } else { Vec::new() }, ..explanation })
+    }
+
+    async fn explain_whole(
         self: &Arc<Self>,
         stages: &Stages,
         ecosystem: &'static Ecosystem,
@@ -85,7 +137,18 @@ impl Gateway {
         let install =
             decision.nearest_allowed.as_ref().map(|version| ecosystem.registry.install_command(package, version));
         let address = refusal::address(&decision, &self.settings().public_url);
-        Explanation { decision, install, upstream: None, address, instead: None }
+        Explanation { decision, install, upstream: None, address, instead: None, places: Vec::new() }
+    }
+}
+
+impl Placed {
+    fn of(decision: &Decision) -> Self {
+        Self {
+            purl: decision.purl.clone(),
+            decision: decision.decision,
+            effective: decision.effective,
+            id: decision.id.clone(),
+        }
     }
 }
 

@@ -48,6 +48,7 @@ mod files;
 mod follow;
 mod licenses;
 mod lookalike;
+mod meant;
 mod own;
 mod page;
 mod publish;
@@ -61,6 +62,7 @@ mod survey;
 mod upkeep;
 
 pub(crate) use artifact::only_looking_is_missing;
+pub use meant::MAX_FETCHED;
 pub use publish::Prospect;
 use releases::Asked;
 pub use releases::{MAX_ASKED, MAX_UNLISTED};

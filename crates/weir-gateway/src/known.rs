@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_advisory::Index as Advisories;
-use weir_core::facts::{ArtifactFacts, Finding, License, PackageFacts, ReleaseFacts, UnreadableAdvisory};
+use weir_core::facts::{ArtifactFacts, Finding, License, Origin, PackageFacts, ReleaseFacts, UnreadableAdvisory};
 use weir_core::registry::{Document, Index, Release};
-use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
+use weir_core::{Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_store::{ArtifactRow, FirstSeen, SeenArtifact, SeenRelease};
 
 use crate::departed::EVERY_VERSION;
 use crate::documents::{DocumentError, Held};
+use crate::looked;
 use crate::members::{Member, Nobody};
 
 /// A package as Weir knows it at one moment: upstream's documents, what they say, and all facts about it.
@@ -182,7 +183,9 @@ fn stated(digests: &weir_core::digest::StatedDigests) -> String {
 }
 
 /// Puts the facts together.
+#[expect(clippy::too_many_arguments, reason = "facts come from as many places")]
 pub fn facts(
+    ecosystems: Ecosystems,
     ecosystem: &'static Ecosystem,
     package: &PackageName,
     index: &Index,
@@ -204,16 +207,18 @@ pub fn facts(
     for seen in &first_seen.artifacts {
         seen_artifacts.insert(seen.file.as_str(), seen);
     }
+    let mut names = looked::Names::new(ecosystem, ecosystems, advisories);
     let releases = index
         .releases
         .iter()
         .zip(&first_seen.releases)
         .map(|(release, (_, first_seen))| {
             let key = ecosystem.versions.sort_key(&release.version).ok();
-            let vulnerabilities = matcher
+            let mut vulnerabilities = matcher
                 .as_ref()
                 .map(|matcher| matcher.matching(ecosystem, &release.version, key.as_ref()))
                 .unwrap_or_default();
+            let naming = names.of(release, artifacts, &mut vulnerabilities);
             ReleaseFacts {
                 version: release.version.clone(),
                 prerelease: ecosystem.versions.is_prerelease(&release.version),
@@ -222,8 +227,9 @@ pub fn facts(
                 yanked: release.yanked.clone(),
                 deprecated: release.deprecated.clone(),
                 license: license(ecosystem, release, artifacts, licenses),
-                origin: release.origin.clone(),
+                origin: Origin { install: looked::install(release, artifacts), ..release.origin.clone() },
                 served: Vec::new(),
+                naming,
                 vulnerabilities,
                 artifacts: release
                     .artifacts

@@ -13,6 +13,7 @@
 //! | [`judged`] | what does a stage make of it, and what if a token is bound to another? |
 //! | [`view`] | what do its pages look like then? |
 //! | `served` | which releases has each stage served? |
+//! | [`looked`] | what has looking into artifacts told of their release? |
 //! | [`learnt`] | what has Weir itself found out about artifacts since it started? |
 //! | [`transfer`] | how do an artifact's bytes come in, are they the right ones, and what is inside? |
 //! | [`trouble`] | what of upstream does not do its work at the moment? |
@@ -47,6 +48,7 @@ pub mod known;
 pub mod learnt;
 pub mod line;
 pub mod lines;
+pub mod looked;
 pub mod members;
 pub mod metrics;
 pub mod phases;

@@ -24,6 +24,7 @@ use weir_upstream::UpstreamError;
 use crate::cache::Lru;
 use crate::documents::Documents;
 use crate::learnt::Learnt;
+use crate::looked;
 use crate::members::Member;
 use crate::metrics::{Metrics, Write};
 use crate::phases::{Phase, Phases};
@@ -332,6 +333,9 @@ impl Transfers {
         let room = self.stock.room(hashed.length).await;
         // The blob is durable before the row that names it: if Weir stops in between, the bytes are there without a
         // decision and are taken up again by the next request.
+        let mut said = inspected.declared.said.clone();
+        looked::keep(&inspected.declared, &mut said);
+        let said = serde_json::Value::Object(said).to_string();
         // What the index offers beside the artifact is kept as a document when it is asked for.
         let metadata = inspected.declared.metadata.filter(|_| artifact.metadata.is_none());
         let declared = async {
@@ -362,11 +366,11 @@ impl Transfers {
             license_source,
             metadata,
             findings: serde_json::to_string(&findings).map_err(|error| storage(&error))?,
-            said: serde_json::Value::Object(inspected.declared.said.clone()).to_string(),
+            said: said.clone(),
         };
         let facts = [
             fact(order, "registry", order.said.to_string(), upstream.base()),
-            fact(order, "artifact", serde_json::Value::Object(inspected.declared.said).to_string(), &artifact.file),
+            fact(order, "artifact", said, &artifact.file),
         ];
         let writing = Instant::now();
         // Side by side, they become durable together.

@@ -254,12 +254,14 @@ impl View {
     /// True if nothing speaks against an artifact but what is found out when somebody asks for it: the release's own
     /// documents tell its date, its bytes tell its licence. A page shows it, and the decision comes then.
     fn is_pending(&self, release: usize, artifact: usize) -> bool {
-        if self.known.facts.ecosystem.registry.releases().is_none() {
+        let registry = self.known.facts.ecosystem.registry;
+        if registry.releases().is_none() && !registry.is_named_inside() {
             return false;
         }
         let is_untold = self.known.is_untold(release);
-        let Some(decision) = self.decision(release, Some(artifact)) else { return false };
-        let mut against = decision.reasons.iter().filter(|reason| reason.counted() > Outcome::Warn);
+        let judged = self.judged.together().releases.get(release).and_then(|release| release.artifacts.get(artifact));
+        let Some(judged) = judged else { return false };
+        let mut against = judged.reasons.iter().filter(|reason| reason.counted() > Outcome::Warn);
         against.all(|reason| match reason.detail.as_deref() {
             Some(DATE_UNKNOWN) => is_untold,
             Some(NOT_LOOKED) => true,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weir_core::facts::{
-    ArtifactFacts, FeedState, Install, Kind, License, Origin, PackageFacts, Publisher, ReleaseFacts, Script,
+    ArtifactFacts, FeedState, Install, Kind, License, Naming, Origin, PackageFacts, Publisher, ReleaseFacts, Script,
     Vulnerability,
 };
 use weir_core::{Digest, Ecosystems, Severity, Timestamp};
@@ -104,6 +104,7 @@ fn package(affected: usize) -> PackageFacts {
                 }),
                 origin: origin.clone(),
                 served: Vec::new(),
+                naming: Naming::Own,
                 vulnerabilities: match affected {
                     0 => Vec::new(),
                     every if index % every == 0 => vulnerabilities.clone(),
@@ -153,5 +154,6 @@ fn vulnerability(n: usize) -> Arc<Vulnerability> {
         fixed: vec![String::from("9.9.9")],
         published: None,
         digest: Digest::of(format!("{n}").as_bytes()),
+        via: None,
     })
 }

@@ -142,7 +142,7 @@ impl Judgement {
             artifact: file,
             age,
             ages: if file.is_none() { ages.collect() } else { Vec::new() },
-            assessed: stage.feed.is_none() || (self.assessed && facts.advisories.unreadable.is_empty()),
+            assessed: stage.feed.is_none() || (judged.assessed && facts.advisories.unreadable.is_empty()),
             reasons,
         };
         let purl = purl.to_string();

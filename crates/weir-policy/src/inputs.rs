@@ -7,7 +7,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use weir_core::facts::{ArtifactFacts, Install, PackageFacts, ReleaseFacts};
+use weir_core::facts::{ArtifactFacts, Install, Naming, PackageFacts, ReleaseFacts};
 use weir_core::{Digest, Timestamp};
 
 use crate::born::Seen;
@@ -251,6 +251,11 @@ impl Writer {
             Install::Runs(scripts) => self.list(scripts, |out, script| {
                 out.strings(&[("command", Some(&script.command)), ("name", Some(&script.name))]);
             }),
+        }
+        if let Naming::Also(mapped) = &release.naming {
+            self.raw(if mapped.known_as.whole { ",\"known_as\":{\"purls\":" } else { ",\"known_as\":{\"part\":" });
+            self.list(&mapped.known_as.purls, |out, purl| out.text(purl));
+            self.raw("}");
         }
         self.raw(",\"license\":");
         match &release.license {

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 use weir_core::Timestamp;
-use weir_core::facts::{PackageFacts, ReleaseFacts};
+use weir_core::facts::{Naming, PackageFacts, ReleaseFacts};
 
+use crate::naming;
 use crate::nearest::Allowed;
 use crate::outcome::{Mode, Outcome};
 use crate::policy::Policy;
@@ -44,6 +45,8 @@ pub struct ReleaseJudgement {
     pub artifacts: Vec<ArtifactJudgement>,
     /// Its place in time, for the decision's inputs: until when the whole of it is held, or what exempts it.
     pub(crate) age: Age,
+    /// The advisory data that could tell of it is at hand and young enough.
+    pub(crate) assessed: bool,
 }
 
 /// What is decided about an artifact: the strictest of what concerns its release and of what concerns itself.
@@ -90,6 +93,7 @@ pub struct DraftRelease {
     /// What concerns one artifact alone, parallel to [`ReleaseFacts::artifacts`].
     pub artifacts: Vec<DraftArtifact>,
     pub(crate) age: Age,
+    pub(crate) assessed: bool,
 }
 
 /// An artifact in the making.
@@ -122,8 +126,10 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
         .iter()
         .filter(|waiver| waiver.holds(at) && waiver.covers_stage(&stage.name) && waiver.covers_package(facts))
         .collect();
-    let stale = not_assessed(context, &mut draft);
+    let title = facts.ecosystem.title;
+    let stale = not_assessed(context, title, facts.advisories.as_of, &mut draft);
     draft.assessed = stale.is_none();
+    let unlooked = stale.as_deref().map(|stale| Arc::new(naming::not_looked(stale)));
     let unreadable = stage.feed.map(|(code, _)| Arc::new(unreadable_version(code, stage)));
     let unjudged = unreadable_advisories(context).map(Arc::new);
     let mut evaluators: Vec<_> = stage.checks.iter().filter_map(|check| check.prepare(context)).collect();
@@ -132,8 +138,14 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
         for evaluator in &mut evaluators {
             evaluator.release(release, &mut |reason| judged.reasons.push(reason));
         }
-        if let Some(stale) = &stale {
-            judged.reasons.push(Arc::clone(stale));
+        let stale = match &release.naming {
+            Naming::Own => stale.clone(),
+            Naming::Unlooked => unlooked.clone(),
+            Naming::Also(mapped) => naming::mapped(context, mapped, stale.as_ref(), &mut draft),
+        };
+        judged.assessed = stale.is_none();
+        if let Some(stale) = stale {
+            judged.reasons.push(stale);
         } else if release.key.is_none()
             && release.vulnerabilities.is_empty()
             && let Some(unreadable) = &unreadable
@@ -168,11 +180,15 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
     Judgement { releases, changes_at: draft.changes_at, allowed: OnceLock::new(), assessed: draft.assessed }
 }
 
-/// The one reason for advisory data that is missing or too old, if a rule of this stage asks for it.
-fn not_assessed(context: Context<'_>, draft: &mut Draft) -> Option<Arc<Reason>> {
+/// The one reason for advisory data that is missing or too old, if a rule of this stage asks for it. `title` says whose data.
+pub(crate) fn not_assessed(
+    context: Context<'_>,
+    title: &str,
+    as_of: Option<Timestamp>,
+    draft: &mut Draft,
+) -> Option<Arc<Reason>> {
     let (code, days) = context.stage.feed?;
-    let title = context.facts.ecosystem.title;
-    let (message, line, as_of) = match context.facts.advisories.as_of {
+    let (message, line, as_of) = match as_of {
         None => (
             format!("There is no advisory data for {title}, so nobody can say that this is clean."),
             format!("{code} not assessed (no advisory data for {title})"),
@@ -255,6 +271,7 @@ fn finish(mut judged: DraftRelease, mode: Mode) -> ReleaseJudgement {
         reasons: shared.clone(),
         artifacts: Vec::with_capacity(judged.artifacts.len()),
         age: judged.age,
+        assessed: judged.assessed,
     };
     let mut some_alone = false;
     for artifact in judged.artifacts {

@@ -27,6 +27,7 @@ mod history;
 mod inputs;
 mod judge;
 mod mistake;
+mod naming;
 mod nearest;
 mod outcome;
 mod pattern;

@@ -1,6 +1,7 @@
 //! What a conda channel serves: packages in the second format, their index, and the same in shards.
 
 use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
 
 use serde_json::{Value, json};
 use weir_core::Digest;
@@ -26,6 +27,28 @@ pub fn package(name: &str, version: &str, subdir: &str, fields: &Value) -> Vec<u
         (format!("pkg-{stem}.tar.zst"), pack(&[])),
         (format!("info-{stem}.tar.zst"), pack(&info)),
     ])
+}
+
+/// A package with these keys in `info/index.json`, further files of `info/`, and files that are installed. The members of
+/// the zip file are stored, as build tools do it.
+pub fn package_with(stem: &str, index: &Value, info: &[(&str, &[u8])], installed: &[(&str, &[u8])]) -> Vec<u8> {
+    let pack = |files: &[(String, Vec<u8>)]| zstd::encode_all(tar(files).as_slice(), LEVEL).unwrap();
+    let owned = |files: &[(&str, &[u8])]| -> Vec<(String, Vec<u8>)> {
+        files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect()
+    };
+    let mut described = vec![(String::from("info/index.json"), index.to_string().into_bytes())];
+    described.extend(owned(info));
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, bytes) in [
+        (String::from("metadata.json"), br#"{"conda_pkg_format_version":2}"#.to_vec()),
+        (format!("pkg-{stem}.tar.zst"), pack(&owned(installed))),
+        (format!("info-{stem}.tar.zst"), pack(&described)),
+    ] {
+        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file(path, stored).unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
 }
 
 /// What an index says of a package, but for its file.

@@ -24,7 +24,7 @@ const INDENT: usize = LABEL + 3;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// A release as a package URL (pkg:pypi/django@4.2.30), or just a name.
+    /// A release as a package URL (pkg:pypi/django@4.2.30), with its ecosystem (pypi:django@4.2.30), or just a name.
     #[arg(value_name = "PURL")]
     subject: String,
     /// The stage that decides.
@@ -75,6 +75,10 @@ fn subject(text: &str) -> anyhow::Result<(&'static Ecosystem, PackageName, Optio
         let (ecosystem, package) = purl.package(ecosystems::ALL)?;
         return Ok((ecosystem, package, purl.version));
     }
+    let (only, text) = match text.split_once(':').and_then(|(id, rest)| Some((ecosystems::ALL.by_id(id)?, rest))) {
+        Some((ecosystem, rest)) => (Some(ecosystem), rest),
+        None => (None, text),
+    };
     // `name@version` and `name==version` are what people type; an npm scope begins with `@` itself.
     let (name, version) = match text
         .split_once("==")
@@ -83,6 +87,9 @@ fn subject(text: &str) -> anyhow::Result<(&'static Ecosystem, PackageName, Optio
         Some((name, version)) => (name, Some(version.to_owned())),
         None => (text, None),
     };
+    if let Some(ecosystem) = only {
+        return Ok((ecosystem, ecosystem.names.parse(name)?, version));
+    }
     let candidates: Vec<_> =
         ecosystems::ALL.iter().filter_map(|ecosystem| Some((ecosystem, ecosystem.names.parse(name).ok()?))).collect();
     let choices: Vec<_> = candidates
@@ -190,6 +197,12 @@ fn print(explanation: &Value, all: bool) {
         entry("upstream", upstream);
     }
     entry("decision", text(explanation, "id"));
+    for place in explanation.get("places").and_then(Value::as_array).into_iter().flatten() {
+        // It is the first line already.
+        if text(place, "purl") != text(explanation, "purl") {
+            entry("also", &format!("{}: {} ({})", text(place, "purl"), text(place, "decision"), text(place, "id")));
+        }
+    }
 }
 
 fn plural(count: usize, word: &str) -> String {

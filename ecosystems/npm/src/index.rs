@@ -39,6 +39,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
             license: Some(license(&manifest.fields)),
             origin: origins.of(&manifest.fields),
             artifacts: artifact.into_iter().collect(),
+            ..Release::default()
         }
     });
     Ok(Index { releases: releases.collect(), status: None })

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use weir_advisory::Index as Advisories;
 use weir_core::catalogue::{Catalogue, Fate, Instead, Joining, Place, Settled};
 use weir_core::registry::{Document, Page, ServedRelease};
-use weir_core::{Digest, Ecosystem, PackageName, Timestamp};
+use weir_core::{Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Outcome, Policy};
 
@@ -35,6 +35,7 @@ const EXAMPLES: usize = 20;
 
 /// What a catalogue is judged by.
 pub(crate) struct Judging {
+    pub(crate) ecosystems: Ecosystems,
     pub(crate) ecosystem: &'static Ecosystem,
     pub(crate) catalogued: Arc<Catalogued>,
     pub(crate) policy: Arc<Policy>,
@@ -238,8 +239,16 @@ impl Judging {
         }
         let first_seen = held.slice.as_ref().map(|slice| slice.first_seen(&index)).unwrap_or_default();
         let nothing = HashMap::new();
-        let mut facts =
-            known::facts(self.ecosystem, &name, &index, &first_seen, &nothing, &HashMap::new(), &self.advisories);
+        let mut facts = known::facts(
+            self.ecosystems,
+            self.ecosystem,
+            &name,
+            &index,
+            &first_seen,
+            &nothing,
+            &HashMap::new(),
+            &self.advisories,
+        );
         departed::add(&mut index, &mut facts, &self.advisories);
         let stamp = Stamp {
             documents: vec![held.digest],
@@ -276,9 +285,11 @@ impl Judging {
             }
         };
         let mut told = Told::default();
-        for (release, judged) in index.releases.iter().zip(&view.judged.together().releases) {
-            for (artifact, judged) in release.artifacts.iter().zip(&judged.artifacts) {
-                if judged.effective <= Outcome::Warn {
+        let judged = index.releases.iter().zip(&view.judged.together().releases).zip(page.releases);
+        for ((release, judged), shown) in judged {
+            for ((artifact, judged), shown) in release.artifacts.iter().zip(&judged.artifacts).zip(&shown.artifacts) {
+                // What is shown although it is held is decided when it is asked for.
+                if judged.effective <= Outcome::Warn || shown.refused.is_none() {
                     continue;
                 }
                 let reason = judged.reasons.iter().next();

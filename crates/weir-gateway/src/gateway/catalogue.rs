@@ -213,6 +213,7 @@ impl Gateway {
 
     fn judging(&self, call: &Wanting<'_>, current: &Arc<Catalogued>) -> Judging {
         Judging {
+            ecosystems: self.ecosystems,
             ecosystem: call.ecosystem,
             catalogued: Arc::clone(current),
             policy: self.policy.load_full(),

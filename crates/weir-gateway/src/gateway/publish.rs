@@ -19,6 +19,7 @@ use weir_store::NewArtifact;
 use weir_store::hosted::{HostedPackage, NewHosted, Published};
 
 use super::{Call, Failure, Gateway, Principal, truncated};
+use crate::looked;
 use crate::phases::Phase;
 use crate::respond;
 
@@ -186,6 +187,8 @@ impl Gateway {
             return Err(refused(400, format!("the preflight refuses it: {note} ([hosted] preflight)")));
         }
         let warnings: Vec<String> = notes.iter().map(Note::to_string).collect();
+        let mut said = inspected.declared.said.clone();
+        looked::keep(&inspected.declared, &mut said);
         let storing = async {
             self.blobs.prepare(&mut spool, &hashed.sha256).await?;
             self.blobs.adopt(spool, &hashed.sha256, hashed.length).await?;
@@ -225,7 +228,7 @@ impl Gateway {
                 license_source,
                 metadata,
                 findings: String::from("[]"),
-                said: serde_json::Value::Object(inspected.declared.said).to_string(),
+                said: serde_json::Value::Object(said).to_string(),
             },
             digests: serde_json::to_string(&hashed.stated()).map_err(Failure::internal)?,
             file_metadata: upload.file_metadata.to_string(),

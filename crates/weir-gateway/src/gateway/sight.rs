@@ -271,9 +271,11 @@ impl Gateway {
         let hosted = held.first().is_some_and(|held| held.is_hosted());
         // One's own name is what one wants it to be.
         let lookalike = if hosted { None } else { self.lookalike(ecosystem, &package, &index).await };
+        let ecosystems = self.ecosystems;
         let known = tokio::task::spawn_blocking(move || {
             let mut index = index;
-            let mut facts = known::facts(ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
+            let mut facts =
+                known::facts(ecosystems, ecosystem, &package, &index, &first_seen, &artifacts, &licenses, &advisories);
             facts.lookalike = lookalike;
             facts.own = is_own;
             facts.hosted = hosted;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use expect_test::Expect;
 use weir_core::facts::{
-    ArtifactFacts, FeedState, Finding, Install, Kind, License, Lookalike, Origin, PackageFacts, ProjectStatus,
+    ArtifactFacts, FeedState, Finding, Install, Kind, License, Lookalike, Naming, Origin, PackageFacts, ProjectStatus,
     Publisher, ReleaseFacts, Script, Slip, Vulnerability,
 };
 use weir_core::{Digest, Ecosystems, Severity, Timestamp};
@@ -74,6 +74,7 @@ fn release(
         license: None,
         origin: Origin::default(),
         served: Vec::new(),
+        naming: Naming::Own,
         vulnerabilities: Vec::new(),
         artifacts: Vec::new(),
     };
@@ -166,6 +167,7 @@ fn vulnerability(word: &str, known: &mut Vec<Arc<Vulnerability>>) -> Arc<Vulnera
         fixed: Vec::new(),
         published: None,
         digest,
+        via: None,
     };
     for part in rest.split(',') {
         match part.split_once('=').unwrap_or((part, "")) {

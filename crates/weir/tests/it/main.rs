@@ -13,6 +13,7 @@ mod backup;
 mod cache;
 mod check;
 mod clients;
+mod conda;
 mod config;
 mod config_check;
 mod decisions;
