@@ -4,14 +4,18 @@
 //! `pkg-….tar.zst` with what is installed, and `info-….tar.zst` with `info/`; a `.tar.bz2` file has both in one.
 
 use serde_json::{Map, Value, json};
-use weir_core::facts::Finding;
+use weir_core::facts::{Finding, KnownAs, Script};
 use weir_core::registry::{Container, Declared, Entry, Expected, Inspection};
+use weir_core::{Digest, Purl};
 
 use crate::index::MAX_FILE;
 use crate::name::{Parts, is_name};
+use crate::recipe::{self, Source};
 
 const INDEX: &str = "info/index.json";
 const ABOUT: &str = "info/about.json";
+/// How scripts are called that linking runs.
+const SCRIPTS: [&str; 3] = ["-post-link", "-pre-link", "-pre-unlink"];
 const RECIPE: [&str; 2] = ["info/recipe/meta.yaml", "info/recipe/rendered_recipe.yaml"];
 
 /// Longest text that is kept of what a package says of itself, in characters.
@@ -62,7 +66,7 @@ fn is_script(path: &str) -> bool {
     let in_place = path.strip_prefix("bin/.").or_else(|| path.strip_prefix("Scripts/."));
     in_place.is_some_and(|name| {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        ["-post-link", "-pre-link", "-pre-unlink"].iter().any(|end| stem.ends_with(end))
+        SCRIPTS.iter().any(|end| stem.ends_with(end))
     })
 }
 
@@ -108,11 +112,21 @@ pub fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -> Decla
     let about = object(ABOUT);
     let license = text(&index, "license").or_else(|| about.as_ref().and_then(|about| text(about, "license")));
     out.license = Some((license.unwrap_or_default(), format!("{INDEX} in {file}")));
-    out.said = said(&index, about.as_ref(), entries);
+    out.scripts = Some(scripts(entries));
+    let recipe = entries.iter().find(|entry| RECIPE.contains(&entry.path.as_str()));
+    let sources = recipe.map(|recipe| (recipe.path.as_str(), recipe::sources(&recipe.bytes)));
+    let sources = sources.as_ref().map(|(path, sources)| (*path, sources.as_slice()));
+    out.known_as = known_as(file, &index, sources);
+    out.said = said(&index, about.as_ref(), entries, sources.map_or(&[], |(_, sources)| sources));
     out
 }
 
-fn said(index: &Map<String, Value>, about: Option<&Map<String, Value>>, entries: &[Entry]) -> Map<String, Value> {
+fn said(
+    index: &Map<String, Value>,
+    about: Option<&Map<String, Value>>,
+    entries: &[Entry],
+    sources: &[Source],
+) -> Map<String, Value> {
     let mut said = Map::new();
     for key in ["build", "subdir", "noarch", "features", "track_features"] {
         if let Some(value) = text(index, key) {
@@ -138,38 +152,44 @@ fn said(index: &Map<String, Value>, about: Option<&Map<String, Value>>, entries:
     if !scripts.is_empty() {
         said.insert(String::from("scripts"), scripts.into());
     }
-    let sources: Vec<Value> = entries
-        .iter()
-        .filter(|entry| RECIPE.contains(&entry.path.as_str()))
-        .flat_map(|recipe| sources(&recipe.bytes))
-        .take(MAX_LIST)
-        .map(|(url, sha256)| json!({ "url": url, "sha256": sha256 }))
-        .collect();
+    let address = |source: &Source| {
+        Some(json!({ "url": clip(source.urls.first()?), "sha256": source.sha256.as_deref().map(clip) }))
+    };
+    let sources: Vec<Value> = sources.iter().filter_map(address).collect();
     if !sources.is_empty() {
         said.insert(String::from("sources"), sources.into());
     }
     said
 }
 
-/// The addresses of sources in a rendered recipe, with the digests after them: lines `url: …` and `sha256: …`. A recipe is a
-/// program's output in YAML; what is written otherwise is not read.
-fn sources(recipe: &[u8]) -> Vec<(String, Option<String>)> {
-    let mut sources: Vec<(String, Option<String>)> = Vec::new();
-    for line in String::from_utf8_lossy(recipe).lines() {
-        let line = line.trim().trim_start_matches("- ");
-        let value = |key: &str| {
-            let value = line.strip_prefix(key)?.strip_prefix(':')?.trim().trim_matches(['"', '\'']);
-            (!value.is_empty()).then(|| clip(value))
-        };
-        if let Some(url) = value("url").filter(|url| url.starts_with("https://") || url.starts_with("http://")) {
-            sources.push((url, None));
-        } else if let (Some(sha256), Some((_, None))) = (value("sha256"), sources.last())
-            && let Some(last) = sources.last_mut()
-        {
-            last.1 = Some(sha256);
-        }
+/// Under which names advisories speak of the release: those that the package states, and those of its sources.
+fn known_as(file: &str, index: &Map<String, Value>, recipe: Option<(&str, &[Source])>) -> Option<KnownAs> {
+    let version = text(index, "version")?;
+    let stated = index.get("purls").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let stated: Vec<String> = stated.take(MAX_LIST).filter_map(|purl| stated_name(purl, &version)).collect();
+    if !stated.is_empty() {
+        return Some(KnownAs { purls: stated, source: format!("purls of {INDEX} in {file}"), whole: true });
     }
-    sources
+    let (path, sources) = recipe?;
+    let (purls, whole) = recipe::names(sources);
+    (!purls.is_empty()).then(|| KnownAs { purls, source: format!("the sources of {path} in {file}"), whole })
+}
+
+/// A package URL that a package states of itself, in the version of the package where it says none.
+pub(crate) fn stated_name(text: &str, version: &str) -> Option<String> {
+    let mut purl = Purl::parse(text).ok()?;
+    purl.version.get_or_insert_with(|| version.to_owned());
+    (purl.ty != crate::ECOSYSTEM.purl_type).then(|| purl.to_string())
+}
+
+/// Scripts that installing or removing the package runs: their kind, their path, and what tells one from another.
+fn scripts(entries: &[Entry]) -> Vec<Script> {
+    let scripts = entries.iter().filter(|entry| is_script(&entry.path)).map(|entry| {
+        let kind = SCRIPTS.iter().find(|kind| entry.path.contains(**kind)).map_or("script", |kind| &kind[1..]);
+        let command = format!("{} ({})", clip(&entry.path), Digest::of(&entry.bytes).short());
+        Script { name: kind.into(), command: command.into() }
+    });
+    scripts.take(MAX_LIST).collect()
 }
 
 fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
@@ -230,6 +250,30 @@ mod tests {
         assert_eq!(out.said["scripts"], json!(["bin/.demo-post-link.sh"]));
         assert_eq!(out.said["sources"], json!([{ "url": "https://example.org/demo-1.0.tar.gz", "sha256": "abc" }]));
         assert_eq!(out.said["dev_url"], "https://example.org/dev");
+        assert_eq!(out.known_as, None);
+        let scripts = out.scripts.unwrap();
+        assert_eq!((scripts.len(), &*scripts[0].name), (1, "post-link"));
+        assert!(scripts[0].command.starts_with("bin/.demo-post-link.sh ("), "{:?}", scripts[0].command);
+    }
+
+    #[test]
+    fn a_package_says_under_which_names_advisories_speak_of_it() {
+        let index =
+            |more: &str| format!(r#"{{"name":"demo","version":"1.0","build":"h1_0","subdir":"linux-64"{more}}}"#);
+        let recipe = "source:\n  - url: https://pypi.org/packages/source/d/demo/demo-1.0.0.tar.gz\n";
+        let known_as = |index: &str, recipe: &str| {
+            declare("demo-1.0-h1_0.conda", &[entry(INDEX, index), entry(RECIPE[0], recipe)]).known_as
+        };
+        let found = known_as(&index(""), recipe).unwrap();
+        assert_eq!((found.purls, found.whole), (vec![String::from("pkg:pypi/demo@1.0.0")], true));
+        assert_eq!(found.source, "the sources of info/recipe/meta.yaml in demo-1.0-h1_0.conda");
+        let with_git = format!("{recipe}  - git_url: https://example.org/x.git\n");
+        assert!(!known_as(&index(""), &with_git).unwrap().whole);
+        // What it states of itself comes first; itself under another name is none.
+        let stated = r#","purls":["pkg:pypi/other","pkg:conda/demo","junk"]"#;
+        let found = known_as(&index(stated), recipe).unwrap();
+        assert_eq!((found.purls, found.whole), (vec![String::from("pkg:pypi/other@1.0")], true));
+        assert_eq!(known_as(&index(""), "source:\n  url: https://example.org/demo-1.0.tar.gz\n"), None);
     }
 
     #[test]

@@ -11,11 +11,12 @@ use std::io::{self, BufRead};
 use serde::Deserialize;
 use url::Url;
 use weir_core::catalogue::{Cut, CutError, Cuts, Fate, Packing, Piece, Source};
-use weir_core::digest::StatedDigests;
+use weir_core::digest::{StatedDigests, unhex};
+use weir_core::facts::KnownAs;
 use weir_core::registry::{Artifact, Document, Index, InvalidDocument, Page, Release, Wanted};
-use weir_core::{PackageName, Timestamp};
+use weir_core::{Digest, PackageName, Timestamp};
 
-use crate::artifact::FileName;
+use crate::artifact::{FileName, stated_name};
 use crate::name::{Parts, is_subdir};
 use crate::scan::{Broken, Scanner};
 
@@ -211,6 +212,11 @@ struct Record<'a> {
     build: Cow<'a, str>,
     #[serde(borrow, default)]
     sha256: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    md5: Option<Cow<'a, str>>,
+    /// What it is elsewhere, as the channel says.
+    #[serde(borrow, default)]
+    purls: Option<Vec<Cow<'a, str>>>,
     #[serde(default)]
     size: Option<u64>,
     #[serde(borrow, default)]
@@ -257,11 +263,14 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
         }
         let published =
             record.indexed_timestamp.and_then(|millis| i64::try_from(millis).ok()).map(Timestamp::from_millis);
-        let sha256 = record.sha256.as_deref().and_then(|text| text.parse().ok());
+        let sha256: Option<Digest> = record.sha256.as_deref().and_then(|text| text.parse().ok());
+        // Older channels state nothing better; the bytes that come first are known by their SHA-256 from then on.
+        let md5 = record.md5.as_deref().filter(|_| sha256.is_none()).filter(|text| text.len() == 32).and_then(unhex);
+        let known_as = record.purls.as_deref().and_then(|purls| known_as(purls, &record.version));
         let artifact = Artifact {
             file: file.to_owned(),
             url: format!("{base}{}", percent_encoding::utf8_percent_encode(file, IN_PATH)),
-            digests: StatedDigests { sha256, ..StatedDigests::default() },
+            digests: StatedDigests { sha256, md5, ..StatedDigests::default() },
             size: record.size,
             published,
             ..Artifact::default()
@@ -272,6 +281,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
                 // A build without a date lends none from another.
                 release.published = release.published.zip(published).map(|(a, b)| a.min(b));
                 release.license = together(release.license.take(), license);
+                release.known_as = both(release.known_as.take(), known_as);
                 release.artifacts.push(artifact);
             }
             None => {
@@ -280,6 +290,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
                     version: record.version.into_owned(),
                     published,
                     license: license.map(str::to_owned),
+                    known_as,
                     artifacts: vec![artifact],
                     ..Release::default()
                 });
@@ -287,6 +298,27 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
         }
     }
     Ok(index)
+}
+
+/// Most names elsewhere that are read of a record.
+const MAX_PURLS: usize = 8;
+
+/// The names elsewhere that a record states.
+fn known_as(purls: &[Cow<'_, str>], version: &str) -> Option<KnownAs> {
+    let purls: Vec<String> = purls.iter().take(MAX_PURLS).filter_map(|purl| stated_name(purl, version)).collect();
+    (!purls.is_empty()).then(|| KnownAs {
+        purls,
+        source: String::from("purls of its record in the channel's index"),
+        whole: true,
+    })
+}
+
+/// What builds of a release are called elsewhere. One that says nothing speaks for no other.
+fn both(known: Option<KnownAs>, other: Option<KnownAs>) -> Option<KnownAs> {
+    let (known, other) = (known?, other?);
+    let mut purls = known.purls;
+    purls.extend(other.purls.into_iter().filter(|purl| !purls.contains(purl)).collect::<Vec<_>>());
+    Some(KnownAs { purls, ..known })
 }
 
 /// What of a file name is encoded in an address: `!` and `+` of versions mean themselves only so.

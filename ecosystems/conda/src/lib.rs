@@ -7,6 +7,7 @@ mod name;
 mod notices;
 mod protocol;
 mod range;
+mod recipe;
 mod scan;
 mod shards;
 mod version;
@@ -61,6 +62,10 @@ impl Registry for Channels {
         package.as_str().split_once('/').map(|(channel, _)| channel)
     }
 
+    fn meant(&self, package: &PackageName, upstreams: &[&str]) -> Vec<PackageName> {
+        name::meant(package, upstreams)
+    }
+
     fn catalogue(&self) -> Option<&dyn Catalogue> {
         Some(self)
     }
@@ -91,6 +96,10 @@ impl Registry for Channels {
 
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
         artifact::declared(file, entries, expected)
+    }
+
+    fn is_named_inside(&self) -> bool {
+        true
     }
 
     fn claimed_version(&self, _package: &PackageName, file: &str) -> Option<String> {

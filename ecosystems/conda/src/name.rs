@@ -69,6 +69,19 @@ pub fn of(part: &str, name: &str) -> Option<PackageName> {
     is_name(name).then(|| PackageName::from_normalized(&format!("{part}/{name}")))
 }
 
+/// The packages that a name without channel or platform may mean: in the channels in their order, on each platform.
+pub fn meant(package: &PackageName, channels: &[&str]) -> Vec<PackageName> {
+    let parts = Parts::of(package);
+    if parts.subdir.is_some() {
+        return Vec::new();
+    }
+    let channels = channels.iter().filter(|channel| parts.channel.is_none_or(|named| named == **channel));
+    channels
+        .flat_map(|channel| SUBDIRS.map(|subdir| of(&format!("{channel}/{subdir}"), parts.name)))
+        .flatten()
+        .collect()
+}
+
 /// True for what may be a package's own name, in its normal form.
 pub fn is_name(text: &str) -> bool {
     !text.is_empty()
@@ -186,6 +199,18 @@ mod tests {
             assert_eq!(CondaNames.shorter(normal), shorter);
             assert_eq!(CondaNames.parse(name.as_str()), Ok(name));
         }
+    }
+
+    #[test]
+    fn a_name_without_a_place_means_it_in_every_channel_and_on_every_platform() {
+        let meant = |text: &str| super::meant(&CondaNames.parse(text).unwrap(), &["ours", "conda-forge"]);
+        let all = meant("numpy");
+        assert_eq!(all.len(), 2 * SUBDIRS.len());
+        assert_eq!(all[0].as_str(), "ours/noarch/numpy");
+        assert_eq!(all[SUBDIRS.len() + 1].as_str(), "conda-forge/linux-64/numpy");
+        assert_eq!(meant("conda-forge/numpy").len(), SUBDIRS.len());
+        assert_eq!(meant("strange/numpy"), []);
+        assert_eq!(meant("conda-forge/linux-64/numpy"), []);
     }
 
     #[test]

@@ -155,3 +155,25 @@ fn what_contradicts_its_file_name_or_stands_twice_is_not_there() {
     ]);
     assert_eq!(index, Index::default());
 }
+
+#[test]
+fn a_record_with_md5_alone_is_checked_by_it_and_one_may_say_what_it_is_elsewhere() {
+    let package = PackageName::from_normalized("conda-forge/linux-64/a");
+    let read = |more: &str| {
+        let piece = format!("\"a-1-0.conda\":{}\n", record("a", "1", "0", more));
+        let document = Document { url: ADDRESS, content_type: "", body: piece.as_bytes() };
+        parse(&package, &[document]).unwrap().releases.remove(0)
+    };
+    let (sha, md5) = ("a".repeat(64), "0F".repeat(16));
+    let digests = |more: &str| read(more).artifacts.remove(0).digests;
+    assert_eq!(digests(&format!(r#","md5":"{md5}""#)).md5, Some(vec![15; 16]));
+    let both = digests(&format!(r#","md5":"{md5}","sha256":"{sha}""#));
+    assert_eq!((both.md5, both.sha256.is_some()), (None, true));
+    for broken in [r#","md5":"0f""#, r#","md5":"zz""#, r#","md5":null"#, ""] {
+        assert!(digests(broken).is_empty(), "{broken}");
+    }
+    let known_as = read(r#","purls":["pkg:pypi/a","pkg:pypi/b@2","junk"]"#).known_as.unwrap();
+    assert_eq!(known_as.purls, ["pkg:pypi/a@1", "pkg:pypi/b@2"]);
+    assert_eq!(read(r#","purls":null"#).known_as, None);
+    assert_eq!(read(r#","purls":["junk"]"#).known_as, None);
+}
