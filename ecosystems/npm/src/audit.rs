@@ -113,6 +113,7 @@ mod tests {
             fixed: Vec::new(),
             published: None,
             digest: Digest::of(b""),
+            via: None,
         }
     }
 

@@ -112,7 +112,7 @@ async fn a_package_is_assessed_by_the_project_that_it_is_made_from() {
     let url = format!("http://{}", server.address);
     // Nobody has looked yet: that is told, and the index shows what looking may clear.
     let ran = place.weir(["explain", "conda:demo@1.1", "--server", &url]).expect(1);
-    ran.prints(&["quarantine", "not looked into", "demo@1.1?channel=conda-forge&subdir=noarch"]);
+    ran.prints(&["quarantine", "No advisories go by its own name", "demo@1.1?channel=conda-forge&subdir=noarch"]);
     let index = server.get("/dev/conda/conda-forge/noarch/repodata.json").expect(200).text();
     assert!(index.contains("demo-1.0-0.conda") && index.contains("own-1.0-0.conda"), "{index}");
     let refused = server.get("/dev/conda/conda-forge/noarch/demo-1.0-0.conda").expect(403).text();
