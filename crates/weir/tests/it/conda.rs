@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir_core::Digest;
 use weir_testing::FakeResponse;
-use weir_testing::conda::conda_file;
+use weir_testing::conda::package_with;
 
 use crate::place::{Place, osv};
 
@@ -16,7 +16,7 @@ fn package(place: &Place, name: &str, version: &str, recipe: &str, installed: &[
     let index = json!({
         "name": name, "version": version, "build": "0", "build_number": 0, "depends": [], "license": "MIT", "subdir": "noarch",
     });
-    let bytes = conda_file(&stem, &index, &[("info/recipe/meta.yaml", recipe.as_bytes())], installed);
+    let bytes = package_with(&stem, &index, &[("info/recipe/meta.yaml", recipe.as_bytes())], installed);
     let mut record = index;
     record["sha256"] = Digest::of(&bytes).to_string().into();
     record["size"] = bytes.len().into();
