@@ -4,6 +4,7 @@
 //! bytes are durable before. Every change takes the next revision, so that other processes learn of it by asking for what
 //! came after the last one that they saw.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use weir_core::{Digest, Timestamp};
 
@@ -89,7 +90,7 @@ pub struct HostedFile {
 }
 
 /// Something that is to be published.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NewHosted {
     /// The package's folded name.
     pub fold: String,
@@ -109,6 +110,45 @@ pub struct NewHosted {
     pub provenance: Option<String>,
     /// JSON for the event: what the preflight said.
     pub notes: serde_json::Value,
+}
+
+impl NewHosted {
+    /// `Err` if something of it is longer than it may be, or is not what it should be.
+    pub(crate) fn check(&self, operation: &'static str) -> Result<(), StoreError> {
+        let artifact = &self.artifact;
+        limits::at_most(operation, "ecosystem", limits::WORD, &artifact.ecosystem)?;
+        for (what, text) in [
+            ("package", &artifact.package),
+            ("fold", &self.fold),
+            ("version", &artifact.version),
+            ("file", &artifact.file),
+            ("publisher", &self.publisher),
+        ] {
+            limits::at_most(operation, what, limits::NAME, text)?;
+        }
+        for tag in &self.tags {
+            limits::at_most(operation, "tag", limits::NAME, tag)?;
+        }
+        limits::at_most(operation, "provenance", limits::PATH, self.provenance.as_deref().unwrap_or_default())?;
+        for (what, text) in [
+            ("metadata", &self.metadata),
+            ("digests", &self.digests),
+            ("file_metadata", &self.file_metadata),
+            ("findings", &artifact.findings),
+            ("said", &artifact.said),
+        ] {
+            limits::json(operation, what, text)?;
+        }
+        Ok(())
+    }
+
+    /// What one locks to publish it: two names of one folded name exclude each other.
+    pub(crate) fn lock(&self) -> String {
+        match self.fold == self.artifact.package {
+            true => package_lock(&self.artifact.ecosystem, &self.artifact.package),
+            false => format!("hosted {} {}", self.artifact.ecosystem, self.fold),
+        }
+    }
 }
 
 /// Answer to [`Store::publish`].
@@ -152,15 +192,31 @@ pub enum Changed {
     Full,
 }
 
-struct Head {
-    package: i64,
-    revision: i64,
+pub(crate) struct Head {
+    pub(crate) package: i64,
+    pub(crate) revision: i64,
     tags: Vec<(String, String)>,
     owners: Vec<String>,
 }
 
 impl Head {
-    async fn revise(&mut self, session: &mut Session<'_>) -> Result<(), StoreError> {
+    /// The package as it is hosted; if it is not, it is from now on, and belongs to who publishes.
+    pub(crate) async fn found(
+        session: &mut Session<'_>,
+        known: Option<Self>,
+        id: i64,
+        new: &NewHosted,
+    ) -> Result<Self, StoreError> {
+        if let Some(head) = known {
+            return Ok(head);
+        }
+        // The revision is replaced at the end: until then it is none, negative and its own, so that none is there twice.
+        let row = values![id, &new.artifact.ecosystem, &new.fold, -id, "[]", "[]"];
+        session.run(sql::hosted::ADD_PACKAGE, row).await?;
+        Ok(Self { package: id, revision: -id, tags: Vec::new(), owners: vec![new.publisher.clone()] })
+    }
+
+    pub(crate) async fn revise(&mut self, session: &mut Session<'_>) -> Result<(), StoreError> {
         self.revision = take_ids(session, "hosted", 1).await?;
         let (tags, owners) = (json!(self.tags).to_string(), json!(self.owners).to_string());
         session.run(sql::hosted::REVISE, values![self.package, self.revision, &tags, &owners]).await?;
@@ -196,37 +252,12 @@ impl Store {
     /// upstream.
     pub async fn publish(&self, new: &NewHosted, at: Timestamp) -> Result<Published, StoreError> {
         const OPERATION: &str = "publish";
-        let artifact = &new.artifact;
-        limits::at_most(OPERATION, "ecosystem", limits::WORD, &artifact.ecosystem)?;
-        for (what, text) in [
-            ("package", &artifact.package),
-            ("fold", &new.fold),
-            ("version", &artifact.version),
-            ("file", &artifact.file),
-            ("publisher", &new.publisher),
-        ] {
-            limits::at_most(OPERATION, what, limits::NAME, text)?;
-        }
-        for tag in &new.tags {
-            limits::at_most(OPERATION, "tag", limits::NAME, tag)?;
-        }
-        limits::at_most(OPERATION, "provenance", limits::PATH, new.provenance.as_deref().unwrap_or_default())?;
-        for (what, text) in [
-            ("metadata", &new.metadata),
-            ("digests", &new.digests),
-            ("file_metadata", &new.file_metadata),
-            ("findings", &artifact.findings),
-            ("said", &artifact.said),
-        ] {
-            limits::json(OPERATION, what, text)?;
-        }
-        let lock = package_lock(&artifact.ecosystem, &artifact.package);
-        let fold_lock = format!("hosted {} {}", artifact.ecosystem, new.fold);
-        let lock = if new.fold == artifact.package { lock } else { fold_lock };
+        new.check(OPERATION)?;
+        let lock = new.lock();
         transaction!(self, OPERATION, lock Some(&lock), |session| { self.publish_in(&mut session, new, at).await? })
     }
 
-    async fn publish_in(
+    pub(crate) async fn publish_in(
         &self,
         session: &mut Session<'_>,
         new: &NewHosted,
@@ -256,15 +287,7 @@ impl Store {
             }
         }
         let is_first = known.is_none();
-        let mut head = match known {
-            Some(head) => head,
-            None => {
-                // Replaced below: until then no revision, negative and its own, so that none is there twice.
-                let row = values![id, &artifact.ecosystem, &new.fold, -id, "[]", "[]"];
-                session.run(sql::hosted::ADD_PACKAGE, row).await?;
-                Head { package: id, revision: -id, tags: Vec::new(), owners: vec![new.publisher.clone()] }
-            }
-        };
+        let mut head = Head::found(session, known, id, new).await?;
         session
             .run(sql::hosted::ADD_RELEASE, values![id, &artifact.version, at, &new.publisher, &new.metadata])
             .await?;

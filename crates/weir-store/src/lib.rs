@@ -49,6 +49,7 @@ mod ship;
 mod snapshot;
 pub mod sql;
 mod tokens;
+pub mod waiting;
 
 use std::sync::Arc;
 

@@ -60,6 +60,12 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0004_hosted.sql"),
         include_str!("../migrations/postgres/0004_hosted.sql"),
     ),
+    (
+        5,
+        "waiting",
+        include_str!("../migrations/sqlite/0005_waiting.sql"),
+        include_str!("../migrations/postgres/0005_waiting.sql"),
+    ),
 ];
 
 /// Where the database is.

@@ -140,7 +140,7 @@ pub struct ArtifactRow {
 }
 
 /// An artifact whose bytes were stored.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NewArtifact {
     /// The ecosystem's id.
     pub ecosystem: String,

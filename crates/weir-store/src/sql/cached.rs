@@ -25,7 +25,8 @@ statements! {
             where sha256 = $2 and used_at = $3 and evicting is null
               and not exists (select 1 from document d where d.digest = cached_blob.sha256)
               and not exists (select 1 from artifact a where a.metadata = cached_blob.sha256)
-              and not exists (select 1 from hosted_file h where h.sha256 = cached_blob.sha256)";
+              and not exists (select 1 from hosted_file h where h.sha256 = cached_blob.sha256)
+              and not exists (select 1 from hosted_waiting w where w.sha256 = cached_blob.sha256)";
 
     MARKED = "select sha256 from cached_blob where evicting is not null and evicting <= $1 order by evicting limit $2";
 }

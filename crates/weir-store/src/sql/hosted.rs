@@ -37,6 +37,27 @@ statements! {
 
     YANK = "update hosted_release set yanked = $3 where package = $1 and version = $2";
 
+    /// Files of a package that wait, those of one release together.
+    WAITING = "select file, version, sha256, size, at, body from hosted_waiting
+               where package = $1 order by version, file limit $2";
+
+    WAITING_FILE = "select package, file, sha256, size from hosted_waiting where package = $1 and file = $2";
+
+    COUNT_WAITING = "select count(*) from hosted_waiting where package = $1";
+
+    /// Another file takes the place of the one that waits under its name.
+    WAIT = "insert into hosted_waiting (package, file, version, sha256, size, at, body)
+            values ($1, $2, $3, $4, $5, $6, $7)
+            on conflict (package, file) do update set version = excluded.version, sha256 = excluded.sha256,
+                size = excluded.size, at = excluded.at, body = excluded.body";
+
+    STOP_WAITING = "delete from hosted_waiting where package = $1 and file = $2";
+
+    /// Those that have waited for too long, wherever.
+    OVERDUE = "select package, file, sha256, size from hosted_waiting where at < $1 order by at limit $2";
+
+    HAS_RELEASE = "select count(*) from hosted_release where package = $1 and version = $2";
+
     DEPRECATE = "update hosted_release set deprecated = $3 where package = $1 and version = $2";
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use weir_store::hosted::{Changed, HostedChange, NewHosted, Published};
+use weir_store::waiting::{self, Waits};
 
 use crate::Fixture;
 use crate::artifacts::artifact;
@@ -111,4 +112,55 @@ pub async fn hosted_bytes_are_never_evicted(f: Fixture) {
     assert_eq!(held.len(), 1);
     f.store.publish(&hosted("1.0", "a.whl", "one"), at(10)).await.unwrap();
     assert_eq!(f.store.begin_eviction(&held, at(20)).await.unwrap(), []);
+}
+
+pub async fn what_waits_is_seen_by_nobody_until_its_release_is_whole(f: Fixture) {
+    assert_eq!(f.store.wait(&hosted("1.0", "a.jar", "one"), at(10)).await.unwrap(), Waits::Waits);
+    assert_eq!(f.store.wait(&hosted("1.0", "a.pom", "two"), at(11)).await.unwrap(), Waits::Waits);
+    assert_eq!(f.store.wait(&hosted("2.0", "b.jar", "b"), at(12)).await.unwrap(), Waits::Waits);
+    let found = f.store.hosted("pypi", "example").await.unwrap().unwrap();
+    assert_eq!((found.releases, found.owners), (Vec::new(), vec![String::from("ci")]), "the name is taken already");
+    assert_eq!(f.store.artifact("pypi", "example", "a.jar").await.unwrap(), None);
+    assert_eq!(kinds(&f.store).await, [""; 0]);
+    // Another may take its place as long as nobody has seen it.
+    assert_eq!(f.store.wait(&hosted("1.0", "a.jar", "three"), at(13)).await.unwrap(), Waits::Waits);
+    let waiting = f.store.waiting("pypi", "example").await.unwrap();
+    let files: Vec<_> = waiting.iter().map(|file| (file.version.as_str(), file.file.as_str())).collect();
+    assert_eq!(files, [("1.0", "a.jar"), ("1.0", "a.pom"), ("2.0", "b.jar")]);
+
+    let release =
+        async |version: &str| f.store.release("pypi", "example", &[String::from(version)], at(20)).await.unwrap();
+    assert!(matches!(release("1.0").await, Some(Published::New(_))));
+    assert_eq!(release("1.0").await, None, "nothing waits any more");
+    let found = f.store.hosted("pypi", "example").await.unwrap().unwrap();
+    let files: Vec<_> = found.releases[0].files.iter().map(|file| (file.file.as_str(), file.sha256)).collect();
+    assert_eq!((found.releases.len(), files), (1, vec![("a.jar", digest("three")), ("a.pom", digest("two"))]));
+    assert_eq!(f.store.waiting("pypi", "example").await.unwrap().len(), 1);
+    assert_eq!(kinds(&f.store).await, ["published", "published"]);
+    // What is published is never changed.
+    assert_eq!(f.store.wait(&hosted("1.0", "a.jar", "three"), at(30)).await.unwrap(), Waits::Known);
+    assert_eq!(f.store.wait(&hosted("1.0", "a.jar", "four"), at(30)).await.unwrap(), Waits::Published);
+    assert_eq!(f.store.wait(&hosted("1.0", "more.jar", "five"), at(30)).await.unwrap(), Waits::Published);
+    assert!(f.store.stop_waiting("pypi", "example", "b.jar").await.unwrap());
+    assert!(!f.store.stop_waiting("pypi", "example", "b.jar").await.unwrap());
+    assert_eq!(release("2.0").await, None);
+    assert_eq!(f.store.contradictions().await.unwrap(), [""; 0]);
+}
+
+pub async fn what_has_waited_for_too_long_is_forgotten(f: Fixture) {
+    f.store.wait(&hosted("1.0", "a.jar", "one"), at(10)).await.unwrap();
+    for (wait, left) in [(waiting::MAX_WAIT, 2), (waiting::MAX_WAIT + 1, 1)] {
+        f.store.wait(&hosted("2.0", "b.jar", "two"), at(10).plus_millis(wait)).await.unwrap();
+        assert_eq!(f.store.waiting("pypi", "example").await.unwrap().len(), left);
+    }
+    // Its bytes are the cache's to give up.
+    assert_eq!(f.store.cached_blobs(None, 10).await.unwrap().len(), 1);
+}
+
+pub async fn so_many_files_wait_and_no_more(f: Fixture) {
+    for number in 0..waiting::MAX_WAITING {
+        f.store.wait(&hosted("1.0", &format!("{number}.jar"), "one"), at(10)).await.unwrap();
+    }
+    assert_eq!(f.store.wait(&hosted("1.0", "more.jar", "one"), at(10)).await.unwrap(), Waits::Full);
+    assert_eq!(f.store.wait(&hosted("1.0", "0.jar", "two"), at(10)).await.unwrap(), Waits::Waits);
 }

@@ -61,6 +61,9 @@ macro_rules! store_suite {
                 a_release_is_yanked_and_restored,
                 tags_owners_and_deprecations_change,
                 hosted_bytes_are_never_evicted,
+                what_waits_is_seen_by_nobody_until_its_release_is_whole,
+                what_has_waited_for_too_long_is_forgotten,
+                so_many_files_wait_and_no_more,
             }
             check {
                 pages_go_on_where_the_last_one_ended,

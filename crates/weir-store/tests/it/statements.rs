@@ -125,6 +125,11 @@ async fn tour(store: &Store) {
         store.publish(&hosted(version, file, file), at(1)).await.unwrap();
     }
     store.hosted("pypi", "example").await.unwrap().unwrap();
+    for (version, at) in [("2.0", at(1)), ("2.1", at(2 + weir_store::waiting::MAX_WAIT))] {
+        store.wait(&hosted(version, version, version), at).await.unwrap();
+    }
+    store.waiting("pypi", "example").await.unwrap();
+    store.stop_waiting("pypi", "example", "2.1").await.unwrap();
     store.hosted_names(0, 10).await.unwrap();
     assert!(store.is_held(&digest("h")).await.unwrap());
     for change in [
