@@ -206,6 +206,20 @@ impl StatedDigests {
     pub fn is_empty(&self) -> bool {
         self.sha256.is_none() && self.sha512.is_none() && self.sha1.is_none() && self.md5.is_none()
     }
+
+    /// The name of a digest that both state and in which they differ.
+    pub fn contradicts(&self, other: &Self) -> Option<&'static str> {
+        fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        }
+        let names = [
+            ("SHA-256", differ(self.sha256.as_ref(), other.sha256.as_ref())),
+            ("SHA-512", differ(self.sha512.as_ref(), other.sha512.as_ref())),
+            ("SHA-1", differ(self.sha1.as_ref(), other.sha1.as_ref())),
+            ("MD5", differ(self.md5.as_ref(), other.md5.as_ref())),
+        ];
+        names.into_iter().find_map(|(name, differs)| differs.then_some(name))
+    }
 }
 
 /// Hashes bytes as they pass: SHA-256 always, the others where the index states them.
@@ -251,7 +265,7 @@ impl Hasher {
             sha256: sha2::Sha256::new(),
             sha512: Some(sha2::Sha512::new()),
             sha1: Some(sha1::Sha1::new()),
-            md5: None,
+            md5: Some(md5::Md5::new()),
             length: 0,
         }
     }
@@ -286,7 +300,12 @@ impl Hasher {
 impl Hashed {
     /// What was computed, as an index would state it.
     pub fn stated(&self) -> StatedDigests {
-        StatedDigests { sha256: Some(self.sha256), sha512: self.sha512.clone(), sha1: self.sha1.clone(), md5: None }
+        StatedDigests {
+            sha256: Some(self.sha256),
+            sha512: self.sha512.clone(),
+            sha1: self.sha1.clone(),
+            md5: self.md5.clone(),
+        }
     }
 
     /// `Err` with a sentence if the bytes are not those that the index states. Stating nothing passes.

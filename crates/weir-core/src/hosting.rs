@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::digest::StatedDigests;
 use crate::ecosystem::PackageName;
-use crate::registry::{Entry, Problem, Reply};
+use crate::registry::{Declared, Entry, Problem, Reply};
 use crate::{Digest, Timestamp};
 
 /// What addresses in documents of hosted packages are relative to. The name is reserved (RFC 2606): no request can ever go
@@ -38,6 +38,26 @@ pub trait Hosting: Send + Sync {
     fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {
         let _ = (file, entries);
         None
+    }
+
+    /// What an upstream would have besides those, each at its path: documents of single releases
+    /// ([`Releases`](crate::registry::Releases)), what states the digest of a file ([`Files`](crate::registry::Files)),
+    /// signatures. Under one path there is one document for ever.
+    fn further(&self, package: &PackageName, hosted: &Hosted) -> Vec<FurtherDocument> {
+        let _ = (package, hosted);
+        Vec::new()
+    }
+
+    /// `Err` with the reason if an artifact that was looked into is not to be published, though nothing is wrong with it.
+    fn accept(&self, upload: &Upload, declared: &Declared) -> Result<(), String> {
+        let _ = (upload, declared);
+        Ok(())
+    }
+
+    /// `Err` with the reason if a release is not whole with the files that wait ([`Upload::waits`]).
+    fn whole(&self, package: &PackageName, version: &str, files: &[HostedFile]) -> Result<(), String> {
+        let _ = (package, version, files);
+        Ok(())
     }
 
     /// Tells the client that it is done.
@@ -152,6 +172,30 @@ pub enum Change {
         /// `None` removes it.
         version: Option<String>,
     },
+    /// The client says what the bytes of a file are that it has just sent, or sent once.
+    Confirm {
+        /// The package.
+        package: PackageName,
+        /// The release.
+        version: String,
+        /// The file's name.
+        file: String,
+        /// What its bytes are.
+        stated: StatedDigests,
+    },
+    /// These releases have all their files: what waits of them ([`Upload::waits`]) is published, all at once. Those of which
+    /// nothing waits stay as they are.
+    Release {
+        /// The package.
+        package: PackageName,
+        /// Their versions.
+        versions: Vec<String>,
+    },
+    /// Nothing: it is what Weir makes by itself.
+    Nothing {
+        /// The package that it would be about.
+        package: PackageName,
+    },
     /// Owners are added or removed.
     Owners {
         /// The package.
@@ -171,6 +215,9 @@ impl Change {
             Self::Yank { package, .. }
             | Self::Deprecate { package, .. }
             | Self::Tag { package, .. }
+            | Self::Confirm { package, .. }
+            | Self::Release { package, .. }
+            | Self::Nothing { package }
             | Self::Owners { package, .. } => package,
         }
     }
@@ -212,6 +259,11 @@ pub struct Upload {
     pub provenance: Option<Vec<u8>>,
     /// True if a release may get further files after its first.
     pub joins: bool,
+    /// True if it waits, seen by nobody, until a [`Change::Release`] publishes its release with all files. Until then
+    /// another may take its place.
+    pub waits: bool,
+    /// True if it may be of a kind that nobody looks into: a signature.
+    pub opaque: bool,
     /// The client states a licence.
     pub license: bool,
     /// The client states the address of its source.
@@ -286,6 +338,27 @@ pub struct HostedFile {
     pub metadata: Value,
     /// Address of what attests to it, under [`BASE`].
     pub provenance: Option<String>,
+}
+
+/// A document that is kept beside a package's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FurtherDocument {
+    /// Path relative to the upstream base, as in [`Wanted::path`](crate::registry::Wanted::path); or an address under
+    /// [`BASE`], for what an artifact's address leads to.
+    pub path: String,
+    /// Its bytes.
+    pub content: FurtherContent,
+    /// When an upstream would say that it was last changed.
+    pub changed: Timestamp,
+}
+
+/// The bytes of a [`FurtherDocument`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FurtherContent {
+    /// These.
+    Bytes(Vec<u8>),
+    /// Those of a hosted file, by digest.
+    File(Digest),
 }
 
 /// A document about a hosted package.

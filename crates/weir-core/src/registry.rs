@@ -87,6 +87,13 @@ pub trait Registry: Send + Sync {
         false
     }
 
+    /// What is wrong with the paths in an archive, where the ecosystem says which there may be. `paths` are all of its entries,
+    /// in its order, if the ecosystem has a checksum database.
+    fn layout(&self, file: &str, paths: &mut dyn Iterator<Item = &str>, expected: &Expected<'_>) -> Vec<Finding> {
+        let _ = (file, paths, expected);
+        Vec::new()
+    }
+
     /// The path in an artifact at which the core metadata lies that upstream offers beside it, so that this document is read
     /// as if it were picked from there; `None` where upstreams offer none.
     fn metadata_path(&self, expected: &Expected<'_>) -> Option<String> {
@@ -606,6 +613,8 @@ pub struct Declared {
     pub known_as: Option<KnownAs>,
     /// What runs when it is installed, where that is found in the artifact alone; `None` where nobody looks for it.
     pub scripts: Option<Vec<Script>>,
+    /// What documents of its release are made of where it is one's own: kept with [`Upload::metadata`](crate::hosting::Upload).
+    pub own: serde_json::Map<String, serde_json::Value>,
     /// Where it contradicts the index: another name, another version.
     pub findings: Vec<Finding>,
 }

@@ -453,10 +453,12 @@ impl Documents {
         path: &str,
         content_type: &str,
         body: Bytes,
+        changed: Option<Timestamp>,
     ) -> Result<Arc<Held>, DocumentError> {
         let url = if path.starts_with(BASE) { path.to_owned() } else { format!("{}{path}", member.upstream.base()) };
         let content_type = content_type.to_owned();
-        let document = Arrived { url, content_type, etag: None, last_modified: None, body };
+        let last_modified = changed.map(Timestamp::http_date);
+        let document = Arrived { url, content_type, etag: None, last_modified, body };
         self.store_document(member, path, document, self.clock.now()).await
     }
 

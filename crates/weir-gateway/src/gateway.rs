@@ -60,6 +60,7 @@ mod sight;
 mod sums;
 mod survey;
 mod upkeep;
+mod waiting;
 
 pub(crate) use artifact::only_looking_is_missing;
 pub use meant::MAX_FETCHED;

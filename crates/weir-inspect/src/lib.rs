@@ -80,6 +80,8 @@ pub fn inspect_within(
             Err(ArchiveError::Limit(problem)) => return Ok(broken(finding(ARCHIVE_LIMIT, problem))),
             Err(ArchiveError::Io(error)) => return Err(error),
         }
+        let mut paths = digests.iter().map(|(path, _)| path.as_str());
+        findings.extend(registry.layout(file, &mut paths, expected));
         findings.sort();
         findings.dedup();
     }

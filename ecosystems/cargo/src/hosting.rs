@@ -226,6 +226,8 @@ fn publication(body: &mut Body<'_>) -> Result<Upload, Unreadable> {
         file_metadata: json!({}),
         provenance: None,
         joins: false,
+        waits: false,
+        opaque: false,
     })
 }
 

@@ -128,6 +128,8 @@ fn upload(package: PackageName, file: String, body: &mut Body<'_>) -> Result<Upl
         file_metadata: json!({}),
         provenance: None,
         joins: false,
+        waits: false,
+        opaque: false,
         license: has("License"),
         source: has("URL") || has("BugReports"),
     })

@@ -239,6 +239,8 @@ fn upload(
         file_metadata: json!({}),
         provenance,
         joins: false,
+        waits: false,
+        opaque: false,
         license,
         source,
     })

@@ -149,6 +149,8 @@ fn upload(form: &Form) -> Result<Upload, Unreadable> {
         stated,
         file_metadata: Value::Object(kept),
         joins: true,
+        waits: false,
+        opaque: false,
         license: field("license").is_some() || field("license_expression").is_some() || classified,
         source,
     })

@@ -38,7 +38,7 @@ impl Gateway {
         let (Which::FileOf { version, file }, Some(files)) = (which, call.ecosystem.registry.files()) else {
             return Ok(sight);
         };
-        if find(known, which, part).is_ok() || !names_release(known, which) || !self.settings.online {
+        if find(known, which, part).is_ok() || !names_release(known, which) || !self.asks(known) {
             return Ok(sight);
         }
         let package = known.facts.package.clone();
@@ -94,6 +94,9 @@ impl Gateway {
         let mut names: BTreeSet<String> = seen.into_iter().collect();
         if let Some(found) = self.found.get(&(ecosystem.id, package.clone())) {
             names.extend(found.iter().cloned());
+        }
+        if first.is_hosted() {
+            names.extend(self.own_files(ecosystem, package).await?);
         }
         for release in &index.releases {
             for artifact in &release.artifacts {

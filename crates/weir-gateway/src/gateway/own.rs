@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_core::digest::StatedDigests;
-use weir_core::hosting::{Hosted, HostedDocument, HostedFile, HostedRelease};
+use weir_core::hosting::{
+    FurtherContent, FurtherDocument, Hosted, HostedDocument, HostedFile, HostedRelease,
+};
 use weir_core::{Ecosystem, PackageName};
 use weir_store::hosted::HostedPackage;
 
@@ -12,6 +14,7 @@ use super::Gateway;
 use crate::documents::{DocumentError, Held};
 use crate::hosted::Hosting;
 use crate::known::Known;
+use crate::members::Member;
 
 impl Gateway {
     /// What a name is here. Asked before any upstream is.
@@ -81,9 +84,11 @@ impl Gateway {
                 format!("{} documents were made of `{package}` in the place of {}", documents.len(), paths.len());
             return Err(DocumentError::Storage(problem));
         }
+        self.keep_further(&member, hosting.further(package, &hosted)).await?;
         let mut held = Vec::with_capacity(paths.len());
         for (document, path) in documents.into_iter().zip(&paths) {
-            let kept = self.documents.host(&member, path, document.content_type, Bytes::from(document.body));
+            let body = Bytes::from(document.body);
+            let kept = self.documents.host(&member, path, document.content_type, body, None);
             held.push(kept.await?);
         }
         let weight = 1024 * (1 + held.len());
@@ -101,22 +106,44 @@ impl Gateway {
         let read = |row: HostedPackage| Ok((row.revision, hosted(row).map_err(DocumentError::storage)?));
         row.map(read).transpose()
     }
+
+    /// Keeps what stands beside a package's own documents, before these tell of it. It never changes, so what is kept stays.
+    async fn keep_further(&self, member: &Arc<Member>, further: Vec<FurtherDocument>) -> Result<(), DocumentError> {
+        let paths: Vec<String> = further.iter().map(|document| document.path.clone()).collect();
+        let kept = match paths.is_empty() {
+            true => return Ok(()),
+            false => self.documents.kept_at(member, &paths).await?,
+        };
+        for document in further.into_iter().filter(|document| !kept.contains_key(&document.path)) {
+            let body = match document.content {
+                FurtherContent::Bytes(bytes) => Bytes::from(bytes),
+                FurtherContent::File(digest) => {
+                    let bytes = self.blobs.get(&digest).await.map_err(DocumentError::storage)?;
+                    let lost = || DocumentError::Storage(format!("the bytes of the hosted file {digest} are lost"));
+                    bytes.ok_or_else(lost)?
+                }
+            };
+            self.documents.host(member, &document.path, "", body, Some(document.changed)).await?;
+        }
+        Ok(())
+    }
+
+    /// The names of all files of a hosted package. Nobody has to ask for them before they are known.
+    pub(super) async fn own_files(
+        &self,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Vec<String>, DocumentError> {
+        let row = self.store.hosted(ecosystem.id, package.as_str()).await.map_err(DocumentError::storage)?;
+        let releases = row.into_iter().flat_map(|row| row.releases);
+        Ok(releases.flat_map(|release| release.files).map(|file| file.file).collect())
+    }
 }
 
 /// Rows as an ecosystem reads them.
 fn hosted(row: HostedPackage) -> Result<Hosted, serde_json::Error> {
     let releases = row.releases.into_iter().map(|release| {
-        let files = release.files.into_iter().map(|file| {
-            Ok(HostedFile {
-                file: file.file,
-                sha256: file.sha256,
-                digests: serde_json::from_str::<StatedDigests>(&file.digests)?,
-                size: file.size,
-                published: file.published,
-                metadata: serde_json::from_str(&file.metadata)?,
-                provenance: file.provenance,
-            })
-        });
+        let files = release.files.into_iter().map(hosted_file);
         Ok(HostedRelease {
             version: release.version,
             published: release.published,
@@ -128,4 +155,17 @@ fn hosted(row: HostedPackage) -> Result<Hosted, serde_json::Error> {
         })
     });
     Ok(Hosted { tags: row.tags, owners: row.owners, releases: releases.collect::<Result<_, serde_json::Error>>()? })
+}
+
+/// The same of one file.
+pub(super) fn hosted_file(file: weir_store::hosted::HostedFile) -> Result<HostedFile, serde_json::Error> {
+    Ok(HostedFile {
+        file: file.file,
+        sha256: file.sha256,
+        digests: serde_json::from_str::<StatedDigests>(&file.digests)?,
+        size: file.size,
+        published: file.published,
+        metadata: serde_json::from_str(&file.metadata)?,
+        provenance: file.provenance,
+    })
 }

@@ -40,7 +40,7 @@ const CHUNK: usize = 256 * 1024;
 /// Longest file name, in bytes.
 pub const MAX_FILE_NAME: usize = 255;
 
-fn refused(status: u16, message: impl Into<String>) -> Failure {
+pub(super) fn refused(status: u16, message: impl Into<String>) -> Failure {
     Failure::NotWritten { status, message: message.into() }
 }
 
@@ -75,11 +75,21 @@ impl Gateway {
         let (change, spool) = change;
         let package = change.package().clone();
         call.record.package = package.as_str().to_owned();
-        if write.package.is_none() {
+        let is_nothing = matches!(change, Change::Nothing { .. });
+        if write.package.is_none() && !is_nothing {
             self.may_publish(call.ecosystem, &package, principal).await?;
         }
         let warnings = match &change {
             Change::Publish(upload) => self.publish(call, upload, spool, principal).await?,
+            Change::Nothing { .. } => Vec::new(),
+            Change::Confirm { version, file, stated, .. } => {
+                self.confirm(call, &package, version, file, stated).await?;
+                Vec::new()
+            }
+            Change::Release { versions, .. } => {
+                self.release(call, &package, versions).await?;
+                Vec::new()
+            }
             change => call.phases.time(Phase::Store, self.change(call.ecosystem, change, principal)).await?,
         };
         let Some(hosting) = call.ecosystem.registry.hosting() else {
@@ -204,7 +214,7 @@ impl Gateway {
                 let member = self.hosted.member(ecosystem)?;
                 let address = format!("{}{}/provenance/{package}/{}", hosting::BASE, ecosystem.id, upload.file);
                 let body = Bytes::from(attestation.clone());
-                self.documents.host(&member, &address, "application/json", body).await?;
+                self.documents.host(&member, &address, "application/json", body, None).await?;
                 Some(address)
             }
         };
@@ -215,7 +225,7 @@ impl Gateway {
         let new = NewHosted {
             fold: ecosystem.names.fold(package),
             publisher: principal.name.clone(),
-            metadata: upload.metadata.to_string(),
+            metadata: with_own(&upload.metadata, inspected.declared.own).to_string(),
             tags: upload.tags.clone(),
             artifact: NewArtifact {
                 ecosystem: ecosystem.id.to_owned(),
@@ -235,6 +245,10 @@ impl Gateway {
             provenance,
             notes: serde_json::json!(warnings),
         };
+        if upload.waits {
+            self.wait(call, upload, &new).await?;
+            return Ok(warnings);
+        }
         let publishing = self.store.publish(&new, self.clock.now());
         let published = call.phases.time(Phase::Store, publishing).await.map_err(Failure::internal)?;
         match published {
@@ -275,7 +289,7 @@ impl Gateway {
                 refused(400, format!("the bytes are not what the upload says: {}", problem.replace("index", "upload")))
             })?;
             let file = &upload.file;
-            if ecosystem.registry.inspection(file).is_none() {
+            if ecosystem.registry.inspection(file).is_none() && !upload.opaque {
                 return Err(refused(
                     400,
                     format!("`{file}` is no kind of {} file that is known here", ecosystem.title),
@@ -288,6 +302,10 @@ impl Gateway {
             if let Some(finding) = inspected.findings.iter().chain(&inspected.declared.findings).next() {
                 return Err(refused(400, format!("{}: {}", finding.code, finding.text)));
             }
+            let hosting = ecosystem.registry.hosting();
+            if let Some(Err(problem)) = hosting.map(|hosting| hosting.accept(&upload, &inspected.declared)) {
+                return Err(refused(400, problem));
+            }
             let stated = Stated { license: upload.license, source: upload.source };
             let looked =
                 weir_inspect::preflight::preflight(ecosystem.registry, file, &mut bytes, &inspected.declared, stated);
@@ -296,6 +314,15 @@ impl Gateway {
         });
         looked.await.map_err(Failure::internal)?
     }
+}
+
+/// What is kept of a release, with what its artifact declares for it.
+fn with_own(metadata: &serde_json::Value, own: serde_json::Map<String, serde_json::Value>) -> serde_json::Value {
+    let mut metadata = metadata.clone();
+    if let Some(object) = metadata.as_object_mut() {
+        object.extend(own);
+    }
+    metadata
 }
 
 /// A file that is what its upload says.
@@ -345,7 +372,7 @@ fn release_of(ecosystem: &Ecosystem, upload: &Identity, known: Option<&HostedPac
     }
 }
 
-fn exists(ecosystem: &Ecosystem, upload: &Identity) -> Failure {
+pub(super) fn exists(ecosystem: &Ecosystem, upload: &Identity) -> Failure {
     let what = if upload.joins { &upload.file } else { &upload.version };
     let status = ecosystem.registry.hosting().map_or(409, weir_core::hosting::Hosting::conflict);
     refused(

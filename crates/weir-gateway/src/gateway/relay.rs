@@ -7,6 +7,7 @@ use weir_core::registry::{Relay, Reply};
 
 use super::{Call, Failure, Gateway};
 use crate::documents::DocumentError;
+use crate::hosted::Hosting;
 use crate::phases::Phase;
 use crate::respond;
 
@@ -15,6 +16,9 @@ impl Gateway {
         let public = Arc::clone(self.homes.members().last(call.ecosystem).map_err(DocumentError::from)?);
         if let Some(package) = &relay.about {
             package.as_str().clone_into(&mut call.record.package);
+            if self.hosting(call.ecosystem, package).await? != Hosting::Elsewhere {
+                return Err(Failure::NotFound(format!("`{package}` is hosted here, and nobody is asked about it")));
+            }
             let policy = self.policy.load_full();
             for stage in call.stages.iter() {
                 let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;

@@ -48,7 +48,9 @@ impl Gateway {
         principal: &Principal,
     ) -> Result<Vec<String>, Failure> {
         let (package, wanted) = match change.clone() {
-            Change::Publish(_) => return Err(Failure::internal("a file is published otherwise")),
+            Change::Publish(_) | Change::Confirm { .. } | Change::Release { .. } | Change::Nothing { .. } => {
+                return Err(Failure::internal("files are published otherwise"));
+            }
             Change::Yank { package, version, reason } => (package, HostedChange::Yank(version, reason)),
             Change::Deprecate { package, messages } => (package, HostedChange::Deprecate(messages)),
             Change::Tag { package, tag, version } => (package, HostedChange::Tag(tag, version)),
