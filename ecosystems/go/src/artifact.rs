@@ -3,13 +3,14 @@
 //! Specification: the Go modules reference, "Module zip files". Every file lies below `{module}@{version}/`.
 
 use serde_json::json;
-use weir_core::facts::Finding;
 use weir_core::registry::{Container, Declared, Entry, Expected, Inspection};
 
 use crate::modfile::Modfile;
 
 /// How the name of a module's artifact ends.
 pub const ZIP: &str = ".zip";
+/// The module's own file, and what is kept of one's own module under this name.
+pub const GO_MOD: &str = "go.mod";
 /// Names of files that hold a licence's text, in upper case without what follows a dot or dash.
 const LICENSES: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "UNLICENSE"];
 
@@ -21,7 +22,7 @@ pub fn inspection(file: &str) -> Option<Inspection> {
 /// `go.mod` and the licence at the top of the module.
 fn wanted(path: &str) -> bool {
     let Some((_, inside)) = path.split_once('@').and_then(|(_, rest)| rest.split_once('/')) else { return false };
-    !inside.contains('/') && (inside == "go.mod" || is_license(inside))
+    !inside.contains('/') && (inside == GO_MOD || is_license(inside))
 }
 
 fn is_license(name: &str) -> bool {
@@ -30,12 +31,14 @@ fn is_license(name: &str) -> bool {
 }
 
 /// What a module zip declares.
-pub fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
+pub fn declared(entries: &[Entry], expected: &Expected<'_>) -> Declared {
     let mut out = Declared::default();
     let prefix = format!("{}@{}/", expected.package, expected.version);
     let inside = |name: &str| entries.iter().find(|entry| entry.path.strip_prefix(&prefix) == Some(name));
-    if let Some(modfile) = inside("go.mod") {
-        let modfile = Modfile::parse(&String::from_utf8_lossy(&modfile.bytes));
+    if let Some(modfile) = inside(GO_MOD) {
+        let text = String::from_utf8_lossy(&modfile.bytes);
+        let modfile = Modfile::parse(&text);
+        out.own.insert(GO_MOD.to_owned(), json!(text));
         if let Some(module) = modfile.module.as_deref().filter(|module| *module != expected.package.as_str()) {
             // A fork that kept its name. The go command refuses it as a dependency, and allows it as a replacement.
             out.said.insert(String::from("module"), json!(module.chars().take(300).collect::<String>()));
@@ -48,11 +51,5 @@ pub fn declared(file: &str, entries: &[Entry], expected: &Expected<'_>) -> Decla
         entries.iter().filter_map(|entry| entry.path.strip_prefix(&prefix)).filter(|name| is_license(name)).collect();
     texts.sort_unstable();
     out.said.insert(String::from("license-files"), json!(texts));
-    if let Some(entry) = entries.iter().find(|entry| !entry.path.starts_with(&prefix)) {
-        out.findings.push(Finding {
-            code: String::from("stray-path"),
-            text: format!("{file} has `{}` outside of `{prefix}`", entry.path.chars().take(100).collect::<String>()),
-        });
-    }
     out
 }

@@ -2,7 +2,9 @@
 
 mod artifact;
 mod client;
+mod hosting;
 mod index;
+mod layout;
 mod lockfile;
 mod modfile;
 mod name;
@@ -19,6 +21,8 @@ pub use version::Version;
 use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::purl::types::{self, Namespace, Rules};
+use weir_core::facts::Finding;
+use weir_core::hosting::Hosting;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Releases, Rendered, Reply, Request, RouteError, Shown, Sums, Wanted,
@@ -75,8 +79,16 @@ impl Registry for ModuleProxy {
         artifact::inspection(file)
     }
 
-    fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
-        artifact::declared(file, entries, expected)
+    fn declared(&self, _file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
+        artifact::declared(entries, expected)
+    }
+
+    fn layout(&self, file: &str, paths: &mut dyn Iterator<Item = &str>, expected: &Expected<'_>) -> Vec<Finding> {
+        layout::findings(file, paths, expected)
+    }
+
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        Some(&hosting::ModuleHosting)
     }
 
     fn claimed_version(&self, _package: &PackageName, file: &str) -> Option<String> {

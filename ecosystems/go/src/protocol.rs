@@ -8,6 +8,7 @@ use weir_core::PackageName;
 use weir_core::ecosystem::Names as _;
 use weir_core::registry::{Ask, Form, Method, Part, Problem, Relay, Reply, Request, RouteError, Which};
 
+use crate::hosting;
 use crate::index::wanted;
 use crate::name::{Paths, unescape};
 use crate::version::Version;
@@ -33,11 +34,17 @@ pub const MAX_QUERY: usize = 200;
 
 /// Reads a path after `/{stage}/go/`.
 pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
-    if !matches!(request.method, Method::Get | Method::Head) {
-        return Err(RouteError::MethodNotAllowed(String::from("a module proxy is read only")));
+    let is_put = request.method == Method::Put;
+    if !is_put && !matches!(request.method, Method::Get | Method::Head) {
+        return Err(RouteError::MethodNotAllowed(String::from(
+            "modules are fetched with GET and published with PUT; what is published stays",
+        )));
     }
     let absent = || RouteError::NotFound(String::from("a module proxy has no such path"));
     let path = percent_decode_str(request.path).decode_utf8().map_err(|_| absent())?;
+    if is_put {
+        return published(&path);
+    }
     if let Some(path) = path.strip_prefix("sumdb/") {
         return database(path).map(Ask::Relay).ok_or_else(absent);
     }
@@ -64,6 +71,21 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
         }
         _ => Err(absent()),
     }
+}
+
+/// What is put: a version's zip, and nothing else.
+fn published(path: &str) -> Result<Ask, RouteError> {
+    let no =
+        || RouteError::MethodNotAllowed(String::from("a module is published by a PUT of {module}/@v/{version}.zip"));
+    let (path, file) = path.split_once("/@v/").ok_or_else(no)?;
+    let version = file.strip_suffix(".zip").and_then(unescape).ok_or_else(no)?;
+    let package = package(path)?;
+    if !is_release(&package, &version) {
+        return Err(RouteError::BadRequest(format!(
+            "`{version}` is no version that `{package}` can have: write v1.2.3, and for v2 and above end the path in /v2"
+        )));
+    }
+    Ok(hosting::route(package, version))
 }
 
 /// A file of a checksum database, which the go command verifies by itself.

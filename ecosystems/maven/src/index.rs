@@ -87,7 +87,7 @@ pub fn render(page: &Page<'_>, form: &Form) -> Result<Rendered, InvalidDocument>
 }
 
 /// A release's own file: its POM, its JAR. Without it the release is of no use.
-fn is_unclassified(package: &PackageName, version: &str, file: &str) -> bool {
+pub fn is_unclassified(package: &PackageName, version: &str, file: &str) -> bool {
     let rest = file.strip_prefix(split(package).1).and_then(|rest| rest.strip_prefix('-')?.strip_prefix(version));
     rest.is_some_and(|rest| rest.starts_with('.'))
 }
@@ -214,7 +214,7 @@ impl Files for Tree {
 }
 
 /// The checksum in a document: digits alone, or with the name of the file before or after them.
-fn checksum(kind: Checksum, body: &[u8]) -> Option<StatedDigests> {
+pub fn checksum(kind: Checksum, body: &[u8]) -> Option<StatedDigests> {
     let text = std::str::from_utf8(body.get(..MAX_CHECKSUM).unwrap_or(body)).ok()?;
     let length = match kind {
         Checksum::Md5 => 16,
@@ -225,7 +225,7 @@ fn checksum(kind: Checksum, body: &[u8]) -> Option<StatedDigests> {
     let bytes = text.split_ascii_whitespace().find_map(|word| unhex(word).filter(|bytes| bytes.len() == length))?;
     let mut digests = StatedDigests::default();
     match kind {
-        Checksum::Md5 => return None,
+        Checksum::Md5 => digests.md5 = Some(bytes),
         Checksum::Sha1 => digests.sha1 = Some(bytes),
         Checksum::Sha256 => digests.sha256 = Some(Digest::from_bytes(bytes.try_into().ok()?)),
         Checksum::Sha512 => digests.sha512 = Some(bytes),

@@ -2,6 +2,7 @@
 
 mod artifact;
 mod client;
+mod hosting;
 mod index;
 mod layout;
 mod metadata;
@@ -21,6 +22,7 @@ use weir_core::client::Client;
 use weir_core::digest::Checksum;
 use weir_core::ecosystem::DefaultUpstream;
 use weir_core::purl::types::{self, Namespace, Rules};
+use weir_core::hosting::Hosting;
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Releases, Rendered, Reply, Request, RouteError, Shown, Wanted,
@@ -99,6 +101,10 @@ impl Registry for Repository {
 
     fn checksum_headers(&self) -> &'static [(&'static str, Checksum)] {
         &[("x-checksum-sha1", Checksum::Sha1), ("x-checksum-md5", Checksum::Md5)]
+    }
+
+    fn hosting(&self) -> Option<&dyn Hosting> {
+        Some(&hosting::Deploying)
     }
 
     fn setup(&self, base: &str) -> Vec<(&'static str, String)> {

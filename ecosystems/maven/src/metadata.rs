@@ -125,7 +125,7 @@ impl<'a> Metadata<'a> {
 }
 
 /// The newest of these by Maven's order; for a release, the newest that is none of snapshots and, if there is such, final.
-fn newest<'v>(versions: &[&'v str], release: bool) -> Option<&'v str> {
+pub fn newest<'v>(versions: &[&'v str], release: bool) -> Option<&'v str> {
     let key = |version: &&str| Comparable.sort_key(version).ok();
     let released = versions.iter().copied().filter(|version| !(release && is_snapshot(version)));
     let is_final = |version: &&str| !Comparable.is_prerelease(version);

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use weir_core::PackageName;
 use weir_core::registry::{Ask, Form, Method, Part, Problem, Reply, Request, RouteError, Which};
 
+use crate::hosting;
 use crate::layout::{self, Tail};
 use crate::name::join;
 use crate::version::Version;
@@ -19,9 +20,10 @@ pub const SNAPSHOT: &str = "snapshot";
 
 /// Reads a path after `/{stage}/maven/`.
 pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
-    if !matches!(request.method, Method::Get | Method::Head) {
+    let is_put = request.method == Method::Put;
+    if !is_put && !matches!(request.method, Method::Get | Method::Head) {
         return Err(RouteError::MethodNotAllowed(String::from(
-            "this repository is read only: mvn deploy goes to the repository itself",
+            "files are fetched with GET and deployed with PUT; what is deployed stays",
         )));
     }
     let segments = segments(request.path)?;
@@ -30,12 +32,26 @@ pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
         return Err(RouteError::NotFound(String::from("this is a Maven repository; point a mirror at it")));
     };
     let (base, checksum) = layout::checksum(name);
+    if base == METADATA && is_put {
+        // A snapshot's list goes the way of its files, which are refused.
+        let (group, artifact) = match directories {
+            [group @ .., artifact, version] if layout::is_snapshot(version) => {
+                return hosting::route_file(package(group, artifact)?, version, name);
+            }
+            [group @ .., artifact] => (group, artifact),
+            [] => return Err(nothing()),
+        };
+        return Ok(hosting::route_metadata(&package(group, artifact)?, checksum.is_some()));
+    }
     if base == METADATA {
         return metadata(directories, checksum.map_or(PAGE, weir_core::digest::Checksum::word));
     }
     let [group @ .., artifact, version] = directories else { return Err(nothing()) };
     let package = package(group, artifact)?;
     let (file, tail) = layout::tail(name);
+    if is_put {
+        return hosting::route_file(package, version, name);
+    }
     if !layout::is_file_of(&package, version, file) {
         return Err(RouteError::NotFound(format!(
             "`{package}` {version} has no such file: files are {artifact}-{version}[-classifier].extension"

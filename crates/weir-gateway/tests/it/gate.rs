@@ -16,8 +16,14 @@ use weir_store::{EventRow, Location, RequestRow, Store};
 use weir_testing::{FakeUpstream, FixedClock, Seen};
 use weir_upstream::{Upstream, UpstreamConfig};
 
-pub const ECOSYSTEMS: Ecosystems =
-    Ecosystems(&[&weir_pypi::ECOSYSTEM, &weir_npm::ECOSYSTEM, &weir_cargo::ECOSYSTEM, &crate::toy::ECOSYSTEM]);
+pub const ECOSYSTEMS: Ecosystems = Ecosystems(&[
+    &weir_pypi::ECOSYSTEM,
+    &weir_npm::ECOSYSTEM,
+    &weir_cargo::ECOSYSTEM,
+    &weir_go::ECOSYSTEM,
+    &weir_maven::ECOSYSTEM,
+    &crate::toy::ECOSYSTEM,
+]);
 
 /// The moment at which all tests begin.
 pub const NOW: &str = "2026-11-01T12:00:00Z";
@@ -167,10 +173,9 @@ impl Plan {
             let globs: Vec<_> = packages.iter().map(|text| Glob::fold(text, ecosystem).unwrap()).collect();
             members.push(if globs.is_empty() { member } else { member.with_packages(globs).only_bound() });
         }
-        let toy = format!("{}/toy/", cargo.url());
-        let upstreams =
-            [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url()), ("toy", toy)];
-        for (id, url) in upstreams {
+        let further = ["go", "maven", "toy"].map(|id| (id, format!("{}/{id}/", cargo.url())));
+        let upstreams = [("pypi", pypi.pypi().url()), ("npm", npm.npm().url()), ("cargo", cargo.cargo().url())];
+        for (id, url) in upstreams.into_iter().chain(further) {
             let mut config = UpstreamConfig { url, ..UpstreamConfig::default() };
             config.limits.retries = 0;
             config.limits.down_for = Duration::from_millis(1);

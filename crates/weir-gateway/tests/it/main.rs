@@ -15,6 +15,8 @@ mod groups;
 mod hosted;
 mod hosted_cargo;
 mod hosted_cran;
+mod hosted_go;
+mod hosted_maven;
 mod hosted_npm;
 mod memory;
 mod pages;

@@ -87,7 +87,7 @@ fn every_other_path_is_not_found() {
     ] {
         assert!(matches!(route(path), Err(RouteError::NotFound(_))), "{path:?}: {:?}", route(path));
     }
-    for method in [Method::Put, Method::Post, Method::Delete] {
+    for method in [Method::Post, Method::Delete] {
         assert!(matches!(route_by(method, "junit/junit/maven-metadata.xml"), Err(RouteError::MethodNotAllowed(_))));
     }
 }
@@ -114,4 +114,29 @@ fn the_settings_put_weir_in_the_place_of_every_repository() {
     assert!(lines.iter().any(|(client, line)| *client == "gradle" && line.contains(BASE)));
     let package = ECOSYSTEM.names.parse("junit:junit").unwrap();
     assert_eq!(ECOSYSTEM.registry.install_command(&package, "4.13"), "mvn dependency:get -Dartifact=junit:junit:4.13");
+}
+
+#[test]
+fn a_put_writes_a_file_its_checksum_or_a_list() {
+    let put = |path: &str| match route_by(Method::Put, path) {
+        Ok(Ask::Write(write)) => Ok((write.what, write.package.map(|it| it.to_string()), write.detail.unwrap())),
+        Ok(other) => panic!("{path}: {other:?}"),
+        Err(error) => Err(error),
+    };
+    let junit = || Some(String::from("junit:junit"));
+    assert_eq!(put("junit/junit/4.13/junit-4.13.jar"), Ok(("file", junit(), "4.13/junit-4.13.jar".into())));
+    assert_eq!(put("junit/junit/4.13/junit-4.13.jar.asc"), Ok(("file", junit(), "4.13/junit-4.13.jar.asc".into())));
+    assert_eq!(put("junit/junit/4.13/junit-4.13.jar.md5"), Ok(("checksum", junit(), "4.13/junit-4.13.jar.md5".into())));
+    assert_eq!(put("junit/junit/maven-metadata.xml"), Ok(("metadata", None, "junit:junit".into())));
+    assert_eq!(put("junit/junit/maven-metadata.xml.sha1"), Ok(("metadata-checksum", None, "junit:junit".into())));
+    for path in [
+        "",
+        "maven-metadata.xml",
+        "junit/maven-metadata.xml",
+        "junit/junit-4.13.jar",
+        "a//b/1/b-1.jar",
+        "a/../b/1/b-1.jar",
+    ] {
+        assert!(put(path).is_err(), "{path}");
+    }
 }
