@@ -67,6 +67,7 @@ pub struct Gate {
     child: Child,
     url: String,
     root: TempDir,
+    binary: PathBuf,
 }
 
 impl Gate {
@@ -95,7 +96,7 @@ impl Gate {
             let _ = child.wait();
             panic!("`weir serve` did not start:\n{}", std::fs::read_to_string(root.path().join("log")).unwrap());
         };
-        Some(Self { child, url, root })
+        Some(Self { child, url, root, binary })
     }
 
     /// Has Maven resolve POM and JAR of one library, and what these need.
@@ -130,6 +131,59 @@ impl Gate {
         command.args(["-B", "-ntp", "-C", "-s", "settings.xml", "validate"]);
         command.arg(format!("-Dmaven.repo.local={}", home.path().join("repository").display()));
         run(&mut command, home.path(), &self.url)
+    }
+
+    /// Makes a token that may publish some packages.
+    pub fn publisher(&self, pattern: &str) -> String {
+        let create = ["admin", "token", "create", "ci", "--publish", pattern];
+        let output = weir(&self.binary, self.root.path()).args(create).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let token = text.split_whitespace().find(|word| word.starts_with("weir_"));
+        token.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr))).to_owned()
+    }
+
+    /// Has Maven deploy a JAR with a POM of its own, as a build would at its end.
+    pub fn deploy(&self, maven: &Maven, stage: &str, name: &str, version: &str, token: &str) -> Seen {
+        let home = tempfile::tempdir().unwrap();
+        let url = &self.url;
+        let plugins = library("org.apache.maven.plugins:maven-deploy-plugin", "3.1.4");
+        let project = format!(
+            "<project><modelVersion>4.0.0</modelVersion>{}<packaging>jar</packaging><build><plugins><plugin>{plugins}</plugin>\
+             </plugins></build></project>",
+            library(name, version)
+        );
+        let settings = format!(
+            "<settings><mirrors><mirror><id>central</id><mirrorOf>*</mirrorOf><url>{url}/open/maven</url></mirror></mirrors>\
+             <servers><server><id>weir</id><username>ci</username><password>{token}</password></server></servers></settings>"
+        );
+        std::fs::write(home.path().join("pom.xml"), project).unwrap();
+        std::fs::write(home.path().join("settings.xml"), settings).unwrap();
+        std::fs::write(home.path().join("own.jar"), empty_zip()).unwrap();
+        let mut command = Command::new(&maven.program);
+        command.args(["-B", "-ntp", "-s", "settings.xml"]);
+        command.arg("org.apache.maven.plugins:maven-deploy-plugin:3.1.4:deploy-file");
+        command.args(["-DrepositoryId=weir", "-DpomFile=pom.xml", "-Dfile=own.jar"]);
+        command.arg(format!("-Durl={url}/{stage}/maven"));
+        command.arg(format!("-Dmaven.repo.local={}", self.root.path().join("repository").display()));
+        run(&mut command, home.path(), url)
+    }
+
+    /// Has Gradle publish a JAR.
+    pub fn gradle_publish(&self, gradle: &Gradle, stage: &str, name: &str, version: &str, token: &str) -> Seen {
+        let home = tempfile::tempdir().unwrap();
+        let url = &self.url;
+        let (group, artifact) = name.split_once(':').unwrap();
+        let build = format!(
+            "apply plugin: 'maven-publish'\ngroup = '{group}'\nversion = '{version}'\npublishing {{\n  repositories {{ maven {{ \
+             url '{url}/{stage}/maven'; credentials {{ username 'ci'; password '{token}' }} }} }}\n  publications {{ \
+             own(MavenPublication) {{ artifactId '{artifact}'; artifact file('own.jar') }} }}\n}}\n"
+        );
+        std::fs::write(home.path().join("build.gradle"), build).unwrap();
+        std::fs::write(home.path().join("settings.gradle"), format!("rootProject.name = '{artifact}'\n")).unwrap();
+        std::fs::write(home.path().join("own.jar"), empty_zip()).unwrap();
+        let mut command = Command::new(&gradle.program);
+        command.args(["--no-daemon", "-q", "publish"]).env("GRADLE_USER_HOME", home.path().join("gradle"));
+        run(&mut command, home.path(), url)
     }
 
     /// Has Gradle resolve one library, with nothing but a stage for a repository and an empty cache.
@@ -183,6 +237,11 @@ fn run(command: &mut Command, home: &Path, url: &str) -> Seen {
     jars.sort_unstable();
     jars.dedup();
     Seen { text: text.replace(url, "URL").replace(&home.display().to_string(), "~"), jars }
+}
+
+/// A JAR with nothing in it.
+fn empty_zip() -> Vec<u8> {
+    [&b"PK\x05\x06"[..], &[0; 18]].concat()
 }
 
 fn library(name: &str, version: &str) -> String {

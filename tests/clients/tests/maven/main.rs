@@ -96,3 +96,31 @@ fn a_file_and_all_that_stands_beside_it_go_by_one_decision() {
         list("open").contains("<version>2.14.1</version>") && !list("strict").contains("<version>2.14.1</version>")
     );
 }
+
+#[test]
+fn what_maven_and_gradle_deploy_is_resolved_by_both() {
+    let mavens = Maven::all();
+    if mavens.is_empty() {
+        return;
+    }
+    let policy = "[stage.open]\nprivate-name = [\"maven:com.acme:*\"]\n";
+    let Some(gate) = Gate::start(None, policy) else { return };
+    let token = gate.publisher("maven:com.acme:*");
+    for (number, maven) in mavens.iter().enumerate() {
+        let version = format!("1.{number}");
+        let seen = gate.deploy(maven, "open", "com.acme:own", &version, &token);
+        assert!(seen.text.contains("BUILD SUCCESS"), "{}", seen.text);
+        let seen = gate.resolve(maven, "open", "com.acme:own", "[1,)");
+        assert_eq!(seen.jar("own"), [format!("own-{version}.jar")], "{}", seen.text);
+        let seen = gate.deploy(maven, "open", "com.acme:own", "1-SNAPSHOT", &token);
+        assert!(seen.text.contains("BUILD FAILURE"), "{}", seen.text);
+        let seen = gate.deploy(maven, "open", "com.other:own", &version, &token);
+        assert!(seen.text.contains("may not publish"), "{}", seen.text);
+    }
+    let Some(gradle) = Gradle::find() else { return };
+    let seen = gate.gradle_publish(&gradle, "open", "com.acme:gradled", "2.0", &token);
+    let seen = (seen.text, gate.gradle(&gradle, "open", "com.acme:gradled", "[1,)"));
+    assert_eq!(seen.1.jar("gradled"), ["gradled-2.0.jar"], "{} {}", seen.0, seen.1.text);
+    let seen = gate.resolve(&mavens[0], "open", "com.acme:gradled", "2.0");
+    assert_eq!(seen.jar("gradled"), ["gradled-2.0.jar"], "{}", seen.text);
+}
