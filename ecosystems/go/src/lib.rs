@@ -20,9 +20,9 @@ pub use version::Version;
 
 use weir_core::client::Client;
 use weir_core::ecosystem::DefaultUpstream;
-use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::facts::Finding;
 use weir_core::hosting::Hosting;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Releases, Rendered, Reply, Request, RouteError, Shown, Sums, Wanted,

@@ -21,8 +21,8 @@ pub use version::Version;
 use weir_core::client::Client;
 use weir_core::digest::Checksum;
 use weir_core::ecosystem::DefaultUpstream;
-use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::hosting::Hosting;
+use weir_core::purl::types::{self, Namespace, Rules};
 use weir_core::registry::{
     Ask, Declared, Document, Entry, Expected, Files, Form, Index, Inspection, InvalidDocument, Page, Problem, Registry,
     Releases, Rendered, Reply, Request, RouteError, Shown, Wanted,

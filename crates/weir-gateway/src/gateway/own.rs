@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_core::digest::StatedDigests;
-use weir_core::hosting::{
-    FurtherContent, FurtherDocument, Hosted, HostedDocument, HostedFile, HostedRelease,
-};
+use weir_core::hosting::{FurtherContent, FurtherDocument, Hosted, HostedDocument, HostedFile, HostedRelease};
 use weir_core::{Ecosystem, PackageName};
 use weir_store::hosted::HostedPackage;
 
