@@ -32,6 +32,7 @@ mod policy;
 mod proxy;
 mod publish;
 mod purls;
+mod scores;
 mod start;
 mod stop;
 mod survey;

@@ -18,7 +18,7 @@ fn weir(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn answers(ecosystem: &str, input: &str) -> String {
+pub(crate) fn answers(ecosystem: &str, input: &str) -> String {
     let output = weir(&["version", "compare", "--ecosystem", ecosystem], input);
     assert_eq!(output.status.code(), Some(0), "{ecosystem}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().collect()
