@@ -109,17 +109,20 @@ impl Purl {
                 pairs.insert(key.to_ascii_lowercase(), decode(value)?);
             }
         }
-        // A subpath stays below: `.` and `..` say nothing there.
-        let is_place = |segment: &&str| !matches!(*segment, "" | "." | "..");
+        // An encoded slash parts segments too, as some tools write it, so there may be empty ones only now.
+        let parted = |text: &str, is_segment: fn(&&str) -> bool| {
+            let segments: Vec<_> = text.split('/').filter(is_segment).collect();
+            (!segments.is_empty()).then(|| segments.join("/"))
+        };
         let subpath = subpath.map(decode).transpose()?;
-        let subpath = subpath.map(|subpath| subpath.split('/').filter(is_place).collect::<Vec<_>>().join("/"));
         Ok(Self {
             ty,
-            namespace: (!segments.is_empty()).then(|| segments.join("/")),
+            namespace: parted(&segments.join("/"), |segment| !segment.is_empty()),
             name,
             version: version.filter(|version| !version.is_empty()).map(decode).transpose()?,
             qualifiers: pairs,
-            subpath: subpath.filter(|subpath| !subpath.is_empty()),
+            // A subpath stays below: `.` and `..` say nothing there.
+            subpath: subpath.and_then(|subpath| parted(&subpath, |segment| !matches!(*segment, "" | "." | ".."))),
         })
     }
 
@@ -199,6 +202,8 @@ mod tests {
             ("pkg:npm/%40acme/x@1.0.0", "pkg:npm/%40acme/x@1.0.0"),
             ("pkg:npm/%40acme/x", "pkg:npm/%40acme/x"),
             ("pkg:npm/@acme/x", "pkg:npm/%40acme/x"),
+            ("pkg:golang/github.com%2Fgorilla/mux@v1.8.0", "pkg:golang/github.com/gorilla/mux@v1.8.0"),
+            ("pkg:golang/%2fexample.com/x#%2fcmd//y/", "pkg:golang/example.com/x#cmd/y"),
             ("pkg:cargo/serde@1.0.0+build.1", "pkg:cargo/serde@1.0.0%2Bbuild.1"),
             (
                 "pkg:deb/debian/curl@7.50.3-1?arch=i386&distro=jessie",
