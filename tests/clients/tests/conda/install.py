@@ -1,6 +1,6 @@
 """Solves and installs with py-rattler, the library under pixi.
 
-usage: install.py CHANNEL-URL PREFIX SPEC…
+usage: install.py CHANNEL-URL[,CHANNEL-URL…] PREFIX SPEC…
        install.py CHANNEL-URL PREFIX --file URL   (the file of that address, as a lock file names it)
 Prints a line `NAME VERSION` for each package that was installed.
 """
@@ -30,7 +30,7 @@ async def main():
             return
         gateway = Gateway(cache_dir=cache + "/repodata")
         records = await solve(
-            [Channel(channel)], specs, gateway=gateway, platforms=["linux-64", "noarch"], virtual_packages=[]
+            [Channel(url) for url in channel.split(",")], specs, gateway=gateway, platforms=["linux-64", "noarch"], virtual_packages=[]
         )
         await install(records, prefix, cache_dir=cache + "/pkgs", show_progress=False)
         for record in sorted(records, key=lambda record: record.name.normalized):

@@ -23,12 +23,18 @@ const PACKAGES: &str = r#"
 /// What is run.
 const CLIENT: &str = "py-rattler 0.28.0";
 
+/// A channel of one's own, which needs the other.
+const OURS: &str = r#"
+{"name":"ours-lib","version":"1.0","build":"0","subdir":"noarch","license":"MIT","depends":["demo"],"format":"conda"}
+"#;
+
 const POLICY: &str = "[stage.open]\n\n[stage.strict]\nlicense = { deny = [\"AGPL-3.0-only\"] }\n";
 
 struct Setting {
     python: PathBuf,
     weir: PathBuf,
     channel: TempDir,
+    ours: TempDir,
 }
 
 /// The programs; `None`, said loudly, where real clients are not asked for or something is absent.
@@ -54,23 +60,35 @@ fn setting() -> Option<Setting> {
         skip::skip("clients", "there is no built `weir`; run `cargo build --release`");
         return None;
     };
+    let [channel, ours] = [PACKAGES, OURS].map(|packages| make(&python, packages));
+    Some(Setting { python, weir, channel, ours })
+}
+
+/// Makes a channel.
+fn make(python: &Path, packages: &str) -> TempDir {
     let channel = tempfile::tempdir().unwrap();
-    let mut make = Command::new(&python);
+    let mut make = Command::new(python);
     make.arg(here("channel.py")).arg(channel.path()).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut make = make.spawn().unwrap();
-    make.stdin.take().unwrap().write_all(PACKAGES.trim_start().as_bytes()).unwrap();
+    make.stdin.take().unwrap().write_all(packages.trim_start().as_bytes()).unwrap();
     assert!(make.wait().unwrap().success(), "the channel could not be made");
-    Some(Setting { python, weir, channel })
+    channel
 }
 
 fn here(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conda").join(file)
 }
 
-/// The channel as an upstream.
+/// Both channels as upstreams.
 async fn upstream(setting: &Setting) -> FakeUpstream {
     let upstream = FakeUpstream::start().await;
-    let mut directories = vec![setting.channel.path().to_owned()];
+    publish(&upstream, "conda-forge", setting.channel.path());
+    publish(&upstream, "ours", setting.ours.path());
+    upstream
+}
+
+fn publish(upstream: &FakeUpstream, name: &str, channel: &Path) {
+    let mut directories = vec![channel.to_owned()];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
@@ -78,11 +96,10 @@ async fn upstream(setting: &Setting) -> FakeUpstream {
                 directories.push(path);
                 continue;
             }
-            let at = path.strip_prefix(setting.channel.path()).unwrap().display().to_string();
-            upstream.put(&format!("/conda-forge/{at}"), FakeResponse::ok(std::fs::read(&path).unwrap()));
+            let at = path.strip_prefix(channel).unwrap().display().to_string();
+            upstream.put(&format!("/{name}/{at}"), FakeResponse::ok(std::fs::read(&path).unwrap()));
         }
     }
-    upstream
 }
 
 struct Weir {
@@ -102,7 +119,11 @@ impl Drop for Weir {
 impl Weir {
     fn start(setting: &Setting, upstream: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let config = format!("[feeds]\nsync = false\n\n[upstream.conda]\nurl = \"{upstream}\"\n");
+        let ours = upstream.replace("/conda-forge/", "/ours/");
+        let config = format!(
+            "[feeds]\nsync = false\n\n[upstream.conda]\nurl = \"{upstream}\"\n\n\
+             [[upstream.conda.group]]\nname = \"ours\"\nurl = \"{ours}\"\n"
+        );
         std::fs::write(root.path().join("weir.toml"), config).unwrap();
         std::fs::write(root.path().join("policy.toml"), POLICY).unwrap();
         let mut command = Command::new(&setting.weir);
@@ -187,6 +208,13 @@ async fn rattler_installs_what_is_allowed_and_says_why_not() {
     let liar = install(&setting, &weir.channel("open"), &["liar"]);
     assert!(!liar.ok && liar.text.contains("integrity"), "{}", liar.text);
 
+    // A channel of one's own beside it, each asked for by its name; `defaults` is not there until somebody adds it.
+    let ours = weir.channel("strict").replace("conda-forge", "ours");
+    let both = install(&setting, &format!("{ours},{}", weir.channel("strict")), &["ours-lib"]);
+    assert_eq!((both.ok, both.text.trim()), (true, "demo 1.0\ndemo-data 1.0\nours-lib 1.0"), "{}", both.text);
+    let defaults = install(&setting, &weir.channel("strict").replace("conda-forge", "defaults"), &["demo"]);
+    assert!(!defaults.ok, "{}", defaults.text);
+
     let explained = weir.explain("strict", "pkg:conda/demo@2.0?channel=conda-forge&subdir=linux-64");
     assert!(explained.contains("AGPL-3.0-only") && explained.contains("block"), "{explained}");
 
@@ -204,6 +232,8 @@ async fn rattler_installs_what_is_allowed_and_says_why_not() {
         ("pinned to a refused version", &pinned),
         ("file of a refused version", &locked),
         ("a file that contradicts its index", &liar),
+        ("conda-forge beside a channel of one's own", &both),
+        ("`defaults`, which nobody added", &defaults),
         ("upstream down, kept", &kept),
         ("upstream down, nothing kept", &down),
     ]);

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use weir_testing::FakeUpstream;
+use weir_testing::artifact::{wheel, wheel_file};
 
 use crate::gate::{EMPTY, Gate};
 use crate::sandbox::Sandbox;
@@ -20,11 +21,26 @@ fn pip_and_uv_install_from_a_group_and_no_bound_name_is_asked_of_pypi() {
     let torch = runtime.block_on(FakeUpstream::start());
     torch.pypi().html_only(true).undated(true);
     torch.pypi().release("weir-torchlike", "1.0.0+cu126").requires("idna").add();
-    let config = format!(
-        "[[upstream.pypi.group]]\nname = \"torch\"\nurl = \"{}\"\npackages = [\"weir-torch*\"]\n",
-        torch.pypi().url()
-    );
-    let gate = Gate::with(&setting, EMPTY, &config, false);
+    install_from(&setting, &format!("url = \"{}\"", torch.pypi().url()));
+}
+
+#[test]
+fn pip_and_uv_install_from_a_page_of_links_and_no_bound_name_is_asked_of_pypi() {
+    let Some(setting) = Setting::turn() else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let torch = runtime.block_on(FakeUpstream::start());
+    let (name, version) = ("weir-torchlike", "1.0.0+cu126");
+    let link = wheel_file(name, version).replace('+', "%2B");
+    torch.put(&format!("/whl/{link}"), wheel(name, version, &[("Requires-Dist", "idna")]));
+    let page = format!("<a href=\"../\">..</a>\n<a href=\"{link}\">{name}</a>\n<a href=\"other-1.0.zip\">other</a>\n");
+    torch.put("/whl/stable.html", page.into_bytes());
+    install_from(&setting, &format!("kind = \"flat\"\nurl = \"{}/whl/stable.html\"", torch.url()));
+}
+
+/// Installs what an upstream of a group has, with what that requires, and asks for what it has not.
+fn install_from(setting: &Setting, upstream: &str) {
+    let config = format!("[[upstream.pypi.group]]\nname = \"torch\"\n{upstream}\npackages = [\"weir-torch*\"]\n");
+    let gate = Gate::with(setting, EMPTY, &config, false);
     let index = gate.stage("dev").pypi();
     let uv = setting.tools.python("uv");
     let lines: [(&Path, Vec<&str>); 2] = [
