@@ -12,6 +12,7 @@
 //! | `seen.rs` | when releases and files were first seen, and with which digest |
 //! | `artifacts.rs` | artifacts whose bytes Weir holds |
 //! | `cached.rs` | which artifact bytes are held, and when they were last used |
+//! | `kept.rs` | which of them somebody named to be kept |
 //! | `facts.rs` | what is known, since when, from whom |
 //! | `decisions.rs`, `requests.rs`, `events.rs` | the record |
 //! | `advisories.rs`, `revisions.rs`, `settings.rs` | advisory data, policies, feeds, settings |
@@ -37,6 +38,7 @@ mod events;
 mod facts;
 mod group;
 pub mod hosted;
+mod kept;
 pub mod limits;
 mod open;
 mod pack;

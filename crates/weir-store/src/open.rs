@@ -66,6 +66,12 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0005_waiting.sql"),
         include_str!("../migrations/postgres/0005_waiting.sql"),
     ),
+    (
+        6,
+        "kept",
+        include_str!("../migrations/sqlite/0006_kept.sql"),
+        include_str!("../migrations/postgres/0006_kept.sql"),
+    ),
 ];
 
 /// Where the database is.

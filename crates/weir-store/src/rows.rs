@@ -188,6 +188,21 @@ pub struct CachedBlob {
     pub used_at: Timestamp,
 }
 
+/// A set of artifacts that somebody named to be kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct KeptSet {
+    /// Its name.
+    pub name: String,
+    /// Since when there is one.
+    pub created: Timestamp,
+    /// Until when it keeps them; `None`: until it is dropped.
+    pub ends: Option<Timestamp>,
+    /// How many artifacts it names.
+    pub artifacts: u64,
+    /// How many bytes of them are held.
+    pub bytes: u64,
+}
+
 /// A name under which bytes are known.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct BlobName {

@@ -20,13 +20,15 @@ statements! {
                 where evicting is null and size > $1 order by used_at, sha256 limit $2";
 
     /// Only as it was seen: what was used since stays. A blob that has another use is not an artifact's alone, and what is
-    /// hosted cannot be fetched again.
+    /// hosted cannot be fetched again. What somebody named to be kept stays until that ends.
     MARK = "update cached_blob set evicting = $1
             where sha256 = $2 and used_at = $3 and evicting is null
               and not exists (select 1 from document d where d.digest = cached_blob.sha256)
               and not exists (select 1 from artifact a where a.metadata = cached_blob.sha256)
               and not exists (select 1 from hosted_file h where h.sha256 = cached_blob.sha256)
-              and not exists (select 1 from hosted_waiting w where w.sha256 = cached_blob.sha256)";
+              and not exists (select 1 from hosted_waiting w where w.sha256 = cached_blob.sha256)
+              and not exists (select 1 from kept_blob k join kept_set s on s.name = k.name
+                              where k.sha256 = cached_blob.sha256 and (s.ends is null or s.ends > $1))";
 
     MARKED = "select sha256 from cached_blob where evicting is not null and evicting <= $1 order by evicting limit $2";
 }

@@ -14,6 +14,7 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod facts;
 pub(crate) mod hosted;
+pub(crate) mod kept;
 pub(crate) mod postgres_only;
 pub(crate) mod requests;
 pub(crate) mod revisions;
@@ -72,6 +73,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
         events::ALL,
         facts::ALL,
         hosted::ALL,
+        kept::ALL,
         requests::ALL,
         revisions::ALL,
         seen::ALL,
@@ -87,6 +89,7 @@ pub fn all() -> Vec<(&'static str, Statement)> {
         events::ALL_BULK,
         facts::ALL_BULK,
         hosted::ALL_BULK,
+        kept::ALL_BULK,
         requests::ALL_BULK,
         seen::ALL_BULK,
     ];

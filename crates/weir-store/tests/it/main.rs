@@ -21,6 +21,7 @@ mod fixture;
 mod group;
 mod hosted;
 mod hostile;
+mod kept;
 mod opening;
 mod record;
 mod schema;
@@ -64,6 +65,9 @@ macro_rules! store_suite {
                 what_waits_is_seen_by_nobody_until_its_release_is_whole,
                 what_has_waited_for_too_long_is_forgotten,
                 so_many_files_wait_and_no_more,
+            }
+            kept {
+                what_a_set_names_is_not_evicted_until_it_ends_or_is_dropped,
             }
             check {
                 pages_go_on_where_the_last_one_ended,

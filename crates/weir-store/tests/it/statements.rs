@@ -100,6 +100,10 @@ async fn tour(store: &Store) {
     store.is_held(&digest("one")).await.unwrap();
     store.cached_blobs_above(1, 10).await.unwrap();
     store.names_of_blobs(&held).await.unwrap();
+    store.keep("k", &[digest("one")], None, at(1)).await.unwrap();
+    store.kept_of(&[digest("one")], at(1)).await.unwrap();
+    store.kept_sets().await.unwrap();
+    store.drop_kept("k").await.unwrap();
     store.touch_blobs(&held, at(1)).await.unwrap();
     store.begin_eviction(&held, at(1)).await.unwrap();
     store.unfinished_evictions(at(1)).await.unwrap();
