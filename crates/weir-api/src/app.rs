@@ -21,7 +21,7 @@ use crate::access::{Access, Caller, Denied};
 use crate::conditions::Conditions;
 use crate::decision::{Form, Shown};
 use crate::proxy::{Origin, Proxies};
-use crate::{hosted, page, welcome};
+use crate::{hosted, mirror, page, welcome};
 
 /// What the refusal says that `weir doctor` asks for, in the reason phrase as every refusal.
 pub const REFUSAL: &str = "weir-doctor: a reason reaches this client; see api/v1/refusal";
@@ -109,6 +109,9 @@ impl App {
             "" => html(StatusCode::OK, welcome::welcome(&self.gateway)),
             "metrics" => self.metrics(&head),
             "d" => self.decision(rest, &head, account).await,
+            "api" if (&head.method, rest) == (&Method::POST, "v1/mirror") => {
+                mirror::answer(&self.gateway, body, &caller).await
+            }
             "api" => self.api(rest, &head, &caller, account).await,
             _ => self.gateway.answer(Request::from_parts(head, body), &caller.principal, account).await,
         }

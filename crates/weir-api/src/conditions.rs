@@ -33,6 +33,8 @@ struct Readiness {
     policy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<String>,
     upstreams: Vec<Trouble>,
     feeds: Vec<Feed>,
 }
@@ -78,6 +80,12 @@ impl Conditions {
                 |error| format!("the file does not check, the last good policy is in force: {error}"),
             ),
             certificate: self.certificate.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),
+            cache: gateway.kept_above_limit().map(|bytes| {
+                format!(
+                    "{bytes} bytes above [cache] limit-mib stay because sets name them to be kept: raise the limit, or \
+                     drop a set (`weir mirror list`)"
+                )
+            }),
             upstreams: gateway
                 .trouble()
                 .into_iter()

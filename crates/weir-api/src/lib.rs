@@ -17,6 +17,7 @@ pub mod app;
 pub mod conditions;
 pub mod decision;
 mod hosted;
+pub mod mirror;
 pub mod page;
 pub mod proxy;
 pub mod token;

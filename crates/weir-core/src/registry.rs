@@ -108,6 +108,12 @@ pub trait Registry: Send + Sync {
         None
     }
 
+    /// The platforms that a file is for, in the ecosystem's words; `None` if it is for all of them, or does not tell.
+    fn platforms(&self, file: &str) -> Option<Vec<String>> {
+        let _ = file;
+        None
+    }
+
     /// Lines that point clients at Weir, as (client, line). `base` is the address of the stage's ecosystem root.
     fn setup(&self, base: &str) -> Vec<(&'static str, String)>;
 

@@ -41,6 +41,7 @@ mod added;
 mod answer;
 mod artifact;
 mod audit;
+mod bring;
 mod catalogue;
 mod dated;
 mod decisions;
@@ -63,6 +64,7 @@ mod upkeep;
 mod waiting;
 
 pub(crate) use artifact::only_looking_is_missing;
+pub use bring::{Brought, BroughtFile, Errand, State};
 pub use meant::MAX_FETCHED;
 pub use publish::Prospect;
 use releases::Asked;

@@ -25,6 +25,7 @@
 //! | [`refusal`] | what does a person read when something is refused? |
 //! | [`explain`] | why? |
 //! | [`account`] | what is told of one request: its log line, its record, the metrics? |
+//! | `pace` | how fast may a file come that nobody waits for? |
 //! | [`phases`] | what does a request spend its time on? |
 //! | [`mod@line`] | what does the log say of a request? |
 //! | [`lines`] | how do these lines get to standard error? |
@@ -51,6 +52,7 @@ pub mod lines;
 pub mod looked;
 pub mod members;
 pub mod metrics;
+mod pace;
 pub mod phases;
 pub mod refusal;
 pub mod requests;

@@ -185,6 +185,11 @@ pub struct Metrics {
     pub stock: Gauge,
     /// Bytes of artifacts that may be stored; 0 without a limit.
     pub stock_limit: Gauge,
+    /// Files that were asked for ahead, by what became of them.
+    mirrored: Family<OutcomeLabels, Counter>,
+    mirrored_bytes: Counter,
+    /// Bytes of artifacts above the limit that nothing could make room for, because everything left is named to be kept.
+    pub stock_named: Gauge,
     /// Artifacts whose bytes were evicted.
     pub evicted: Counter,
     /// Bytes that were evicted.
@@ -270,6 +275,9 @@ impl Default for Metrics {
             cache: Gauge::default(),
             stock: Gauge::default(),
             stock_limit: Gauge::default(),
+            mirrored: Family::default(),
+            mirrored_bytes: Counter::default(),
+            stock_named: Gauge::default(),
             evicted: Counter::default(),
             evicted_bytes: Counter::default(),
             writes: Family::new_with_constructor(of_a_phase),
@@ -327,6 +335,12 @@ impl Metrics {
             "Artifacts that are stored, as cache.limit-mib counts them", self.stock.clone());
         to.add("gauge", "artifacts_limit", bytes(), "",
             "cache.limit-mib in bytes; 0 without a limit", self.stock_limit.clone());
+        to.add("gauge", "artifacts_kept_above_limit", bytes(), "",
+            "Artifacts above cache.limit-mib that stay because sets to be kept name them", self.stock_named.clone());
+        to.add("counter", "mirrored_files", None, "outcome",
+            "Files that were asked for ahead of clients", self.mirrored.clone());
+        to.add("counter", "mirrored", bytes(), "",
+            "Bytes that were fetched ahead of clients", self.mirrored_bytes.clone());
         to.add("counter", "artifacts_evicted", None, "",
             "Artifacts whose bytes were evicted", self.evicted.clone());
         to.add("counter", "evicted", bytes(), "",
@@ -383,6 +397,18 @@ impl Metrics {
         if let Some(reason) = reason {
             self.denied.get_or_create(&ReasonLabels { reason }).inc();
         }
+    }
+
+    /// Notes what became of a file that was asked for ahead.
+    pub fn mirrored(&self, state: crate::gateway::State, bytes: u64) {
+        let (outcome, fetched) = match state {
+            crate::gateway::State::Here => ("here", 0),
+            crate::gateway::State::Fetched => ("fetched", bytes),
+            crate::gateway::State::Refused => ("refused", 0),
+            crate::gateway::State::Failed => ("failed", 0),
+        };
+        self.mirrored.get_or_create(&OutcomeLabels { outcome }).inc();
+        self.mirrored_bytes.inc_by(fetched);
     }
 
     /// Notes a write to the store.

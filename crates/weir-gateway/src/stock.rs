@@ -1,13 +1,14 @@
 //! How many bytes of artifacts are kept, and which go when there are too many.
 //!
 //! What was used longest ago goes first, but nothing that cannot be had again: not while its upstream is in trouble, and
-//! not once upstream no longer lists it with the same bytes. Only bytes go; everything that is known of an artifact stays.
+//! not once upstream no longer lists it with the same bytes. Nor does what somebody [named](Store::keep): if that alone is more
+//! than the limit, it is said loudly and stays. Only bytes go; everything that is known of an artifact stays.
 //!
 //! A transfer asks for [room](Stock::room) before its bytes become a blob, so that what is kept stays under the limit; what
 //! is on its way comes on top. It then [pins](Stock::pin) the blob until those who wait for it have opened it. Who opens a
 //! blob that was there a moment ago and is not any more fetches it again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ pub struct Evicted {
     pub busy: u64,
     /// How many had to stay because they could not be had again.
     pub passed: u64,
+    /// How many had to stay because somebody named them to be kept.
+    pub named: u64,
 }
 
 /// Whether a blob may go.
@@ -261,6 +264,7 @@ impl Stock {
             };
             if excess == 0 {
                 turn.rests_until = None;
+                self.means.metrics.stock_named.set(0);
                 return Ok(round);
             }
             let oldest = self.means.store.cached_blobs(last.as_ref(), BATCH).await.map_err(DocumentError::storage)?;
@@ -271,10 +275,21 @@ impl Stock {
             round.add(self.evict(&oldest, excess).await?);
         }
         // What is left is on its way in, or in use, and goes the next time.
-        if round.busy > 0 || round.passed == 0 || self.counts().stored <= mark {
+        if round.busy > 0 || round.passed + round.named == 0 || self.counts().stored <= mark {
             return Ok(round);
         }
         turn.rests_until = Some(Instant::now() + RESPITE);
+        let above = self.counts().stored.saturating_sub(self.limit.unwrap_or(u64::MAX));
+        if round.named > 0 && above > 0 {
+            self.means.metrics.stock_named.set(i64::try_from(above).unwrap_or(i64::MAX));
+            tracing::error!(
+                above_bytes = above,
+                artifacts = round.named,
+                "more artifacts are named to be kept than [cache] limit-mib allows: none of them goes; raise the limit, or \
+                 see `weir mirror list` and drop a set"
+            );
+            return Ok(round);
+        }
         tracing::warn!(
             stored_bytes = self.counts().stored,
             "more artifacts are kept than [cache] limit-mib allows: the others cannot be had again at the moment"
@@ -286,11 +301,20 @@ impl Stock {
     async fn evict(&self, blobs: &[CachedBlob], excess: u64) -> Result<Evicted, DocumentError> {
         let (mut going, mut staying) = (Vec::new(), Vec::new());
         let (mut freed, mut waiting) = (0, 0);
+        let digests: Vec<Digest> = blobs.iter().map(|blob| blob.sha256).collect();
+        let kept = self.means.store.kept_of(&digests, self.means.clock.now()).await.map_err(DocumentError::storage)?;
+        let kept: HashSet<Digest> = kept.into_iter().collect();
+        let mut named = 0;
         let names = self.means.store.names_of_blobs(blobs).await.map_err(DocumentError::storage)?;
         let mut listings = Listings::new();
         for blob in blobs {
             if freed >= excess {
                 break;
+            }
+            if kept.contains(&blob.sha256) {
+                named += 1;
+                staying.push(*blob);
+                continue;
             }
             match self.fate(blob, &names, &mut listings).await {
                 Fate::Goes => {
@@ -316,7 +340,8 @@ impl Stock {
             artifacts: marked.len() as u64,
             bytes: marked.iter().map(|blob| blob.size).sum(),
             busy: (chosen - marked.len()) as u64,
-            passed: waiting + staying.len() as u64,
+            passed: waiting + staying.len() as u64 - named,
+            named,
         };
         let counted: u64 = marked.iter().map(|blob| blob.size).filter(|size| *size <= limit).sum();
         let mut counts = self.counts();
@@ -408,5 +433,6 @@ impl Evicted {
         self.bytes += more.bytes;
         self.busy += more.busy;
         self.passed += more.passed;
+        self.named += more.named;
     }
 }

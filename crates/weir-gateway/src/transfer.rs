@@ -27,6 +27,7 @@ use crate::learnt::Learnt;
 use crate::looked;
 use crate::members::Member;
 use crate::metrics::{Metrics, Write};
+use crate::pace::Pace;
 use crate::phases::{Phase, Phases};
 use crate::stock::{Means, Pin, Stock};
 use crate::sums::{self, Unproven};
@@ -47,6 +48,8 @@ pub struct Order {
     pub said: serde_json::Value,
     /// The documents that tell of the release, the package's own first.
     pub documents: Vec<Bytes>,
+    /// Bytes a second, at most; whoever joins without a limit lifts it.
+    pub pace: Option<u64>,
 }
 
 impl Order {
@@ -112,6 +115,7 @@ pub struct Transfer {
     pub progress: watch::Receiver<Progress>,
     /// The spool file, to be opened while the transfer runs.
     pub path: PathBuf,
+    pace: Arc<Pace>,
 }
 
 impl Transfer {
@@ -226,6 +230,7 @@ impl Transfers {
         let key = (order.ecosystem().id, order.package.clone(), order.artifact.file.clone());
         let mut running = lock(&self.running);
         if let Some(transfer) = running.get(&key) {
+            transfer.pace.joined(order.pace);
             return Ok(transfer.clone());
         }
         if let Some(error) = self.remembered(&key, &order.artifact.digests) {
@@ -233,13 +238,14 @@ impl Transfers {
         }
         let spool = self.blobs.spool().map_err(|error| TransferError::Storage(error.to_string()))?;
         let (sender, progress) = watch::channel(Progress::default());
-        let transfer = Transfer { progress, path: spool.path().to_owned() };
+        let pace = Arc::new(Pace::new(order.pace));
+        let transfer = Transfer { progress, path: spool.path().to_owned(), pace: Arc::clone(&pace) };
         running.insert(key.clone(), transfer.clone());
         drop(running);
         let landing = Landing { running: Arc::clone(&self.running), key };
         let this = Arc::clone(self);
         self.runtime.spawn(async move {
-            let end = this.run(&order, spool, &sender).await;
+            let end = this.run(&order, spool, &sender, &pace).await;
             this.note(&order.member, &end);
             if let Err(error) = &end {
                 tracing::warn!(ecosystem = order.ecosystem().id, upstream = %order.member.name, package = %order.package, file = order.artifact.file,
@@ -279,6 +285,7 @@ impl Transfers {
         order: &Order,
         mut spool: Spool,
         sender: &watch::Sender<Progress>,
+        pace: &Pace,
     ) -> Result<Landed, TransferError> {
         let storage = |error: &dyn std::fmt::Display| TransferError::Storage(error.to_string());
         let (upstream, artifact) = (&order.member.upstream, &order.artifact);
@@ -310,6 +317,7 @@ impl Transfers {
                 let releasable = hold.releasable();
                 sender.send_modify(|progress| progress.releasable = releasable);
             }
+            pace.wait(arrived).await;
         }
         let hashed = hasher.finish();
         if let Err(problem) = hashed.check(&artifact.digests) {

@@ -32,7 +32,7 @@ fn up_to(signer: &weir_bundle::PublicKey) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people, to one place")]
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),

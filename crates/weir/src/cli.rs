@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::{doctor, point};
-use crate::{admin, airgap, config, explain, feeds, health, policy, publish, purl, serve, versions};
+use crate::{admin, airgap, config, explain, feeds, health, mirror, policy, publish, purl, serve, versions};
 
 /// One gate for open source: serves only what policy allows, and says why.
 #[derive(Parser, Debug)]
@@ -56,6 +56,8 @@ enum Command {
     /// See and check what is configured.
     #[command(subcommand)]
     Config(config::Command),
+    /// Bring in ahead what lock files, SBOMs or lists name, by the same decisions.
+    Mirror(mirror::Arguments),
     /// Write what this Weir has into one signed file, for another that no network reaches.
     Export(airgap::export::Arguments),
     /// Take in what `weir export` wrote.
@@ -99,6 +101,7 @@ impl Cli {
             Command::Feeds(command) => feeds::run(&place, &command).await,
             Command::Policy(command) => policy::run(&place, &command).await,
             Command::Config(command) => config::run(&place, &command).await,
+            Command::Mirror(arguments) => mirror::run(&place, &arguments).await,
             Command::Export(arguments) => airgap::export::run(&place, &arguments).await,
             Command::Import(arguments) => airgap::import::run(&place, &arguments).await,
             Command::Version(command) => versions::run(&command),

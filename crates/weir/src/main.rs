@@ -16,6 +16,7 @@
 //! | [`clients`] | how do package managers come to ask it, and do they? |
 //! | [`check`] | is everything that Weir keeps whole? |
 //! | [`config_check`] | could it be served as it is configured? |
+//! | [`mirror`] | how does what a project needs come in before anybody asks for it? |
 //! | [`airgap`] | how does what it has get to where no network is? |
 //! | [`backup`], [`health`] | a copy of it all; is it well? |
 //! | [`versions`], [`purl`] | which version is later; how is a package URL written? |
@@ -34,6 +35,7 @@ mod ecosystems;
 mod explain;
 mod feeds;
 mod health;
+mod mirror;
 mod output;
 mod policy;
 mod publish;

@@ -121,6 +121,12 @@ impl Registry for PypiRegistry {
         Reply { content_type: String::from("application/problem+json"), ..Reply::json(problem.status, &body) }
     }
 
+    fn platforms(&self, file: &str) -> Option<Vec<String>> {
+        let (_, tags) = file.strip_suffix(".whl")?.rsplit_once('-')?;
+        let tags: Vec<String> = tags.split('.').filter(|tag| *tag != "any").map(str::to_owned).collect();
+        (!tags.is_empty()).then_some(tags)
+    }
+
     fn inspection(&self, file: &str) -> Option<Inspection> {
         artifact::inspection(file)
     }

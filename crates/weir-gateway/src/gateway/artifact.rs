@@ -167,7 +167,7 @@ impl Gateway {
     }
 
     /// The decision on one artifact, on record, or its refusal.
-    async fn decide(
+    pub(super) async fn decide(
         self: &Arc<Self>,
         call: &mut Call<'_>,
         view: &View,
@@ -267,16 +267,17 @@ impl Gateway {
         place: (usize, usize),
         artifact: &Artifact,
     ) -> Result<Transfer, Failure> {
-        self.fetch_for(call.phases, view, place, artifact).await
+        self.fetch_for(call.phases, view, place, artifact, None).await
     }
 
-    /// The same for whoever has no request to answer.
+    /// The same for whoever has no request to answer, and perhaps no hurry: `pace` is in bytes a second.
     pub(super) async fn fetch_for(
         self: &Arc<Self>,
         phases: &Phases,
         view: &View,
         place: (usize, usize),
         artifact: &Artifact,
+        pace: Option<u64>,
     ) -> Result<Transfer, Failure> {
         if view.known.facts.hosted {
             // It is stored before it is told of; nobody else has it.
@@ -299,6 +300,7 @@ impl Gateway {
             artifact: artifact.clone(),
             said,
             documents: bodies,
+            pace,
         };
         let transfer = self.transfers.join(order)?;
         self.remember_attestations(member, purl, artifact, &transfer);

@@ -106,7 +106,7 @@ impl Gateway {
                 }
                 None if fetched || !self.settings.online => return Ok(Described::Absent),
                 None => {
-                    self.fetch_for(&phases, &view, (release, 0), artifact).await?.landed(&phases).await?;
+                    self.fetch_for(&phases, &view, (release, 0), artifact, None).await?.landed(&phases).await?;
                     fetched = true;
                 }
             }

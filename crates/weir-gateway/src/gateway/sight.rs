@@ -103,6 +103,44 @@ impl Gateway {
         Ok(Sight { stale: stale.or_else(|| replaced(&view)), view })
     }
 
+    /// The same by what is kept, without asking anybody; `None` where that cannot be told of one package by itself, or where
+    /// not all of it is kept.
+    pub(super) async fn sight_of_kept(
+        self: &Arc<Self>,
+        stages: &Stages,
+        ecosystem: &'static Ecosystem,
+        package: &PackageName,
+    ) -> Result<Option<Arc<View>>, Failure> {
+        let policy = self.policy.load_full();
+        for stage in stages.iter() {
+            let rules = policy.stage(stage).ok_or_else(|| Failure::no_stage(stage))?;
+            if weir_policy::private_name(rules, ecosystem, package).is_some() {
+                return Ok(None);
+            }
+        }
+        if ecosystem.registry.catalogue().is_some() || self.hosting(ecosystem, package).await? != Hosting::Elsewhere {
+            return Ok(None);
+        }
+        let Some(member) = self.homes.known(ecosystem, package).await? else { return Ok(None) };
+        let mut held = Vec::new();
+        for wanted in ecosystem.registry.documents(package) {
+            match self.documents.kept(&member, &wanted).await {
+                Ok(kept) => held.push(kept),
+                Err(_) => return Ok(None),
+            }
+        }
+        let advisories = self.advisories.load_full();
+        let key = (ecosystem.id, package.clone());
+        let stamp = Stamp {
+            documents: held.iter().map(|held| held.digest).collect(),
+            advisories: advisories.digest(),
+            names: self.well_known.load().digest(),
+            learnt: self.learnt.of(&key),
+        };
+        let Ok(known) = self.known(key, ecosystem, held, stamp, advisories).await else { return Ok(None) };
+        self.judged((stages.clone(), ecosystem.id, package.clone()), known, policy).await.map(Some)
+    }
+
     /// The same for someone who asks for what `has` looks for. Where the kept pages do not know it, upstream is asked once
     /// more before it is called unknown: it may have been published since.
     pub(crate) async fn sight_of(

@@ -70,6 +70,11 @@ impl Gateway {
         Ok(self.stock.tend().await?)
     }
 
+    /// By how many bytes what is named to be kept is more than the limit; `None` if it is not.
+    pub fn kept_above_limit(&self) -> Option<u64> {
+        u64::try_from(self.metrics.stock_named.get()).ok().filter(|above| *above > 0)
+    }
+
     /// Ends when so much was stored that [`Gateway::tend_cache`] has something to do.
     pub async fn cache_filled(&self) {
         self.stock.woken().await;

@@ -25,6 +25,7 @@ mod feeds;
 mod groups;
 mod health;
 mod http;
+mod mirror;
 mod observing;
 mod outbound;
 mod place;
