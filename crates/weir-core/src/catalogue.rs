@@ -6,6 +6,7 @@
 
 use std::io::{self, BufRead};
 
+use crate::Timestamp;
 use crate::ecosystem::PackageName;
 use crate::registry::{InvalidDocument, Page, Reply, Wanted};
 
@@ -136,12 +137,32 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
 }
 
+/// All that rules can read of a piece, where it is one artifact of its own and nothing contradicts it.
+///
+/// A catalogue may say this of a piece only if [`Registry::parse`](crate::registry::Registry::parse) would read the same of it,
+/// and nothing else but what only an artifact's bytes tell; if its version can be read; and if [`Catalogue::fates`] shows an
+/// artifact that is not refused as it is, and hides one that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Brief<'a> {
+    /// The release that it belongs to, as upstream spells its version.
+    pub version: &'a str,
+    /// The licence that it states, as the release would have it.
+    pub license: Option<&'a str>,
+    /// When it was uploaded, where that is stated.
+    pub published: Option<Timestamp>,
+}
+
 /// What takes the cuts of a catalogue.
 pub trait Cuts {
     /// Bytes that belong to no package and are on every page.
     fn frame(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// The next piece.
     fn piece(&mut self, piece: Piece<'_>) -> io::Result<()>;
+    /// The next piece, of which rules can read nothing but this.
+    fn plain(&mut self, piece: Piece<'_>, brief: Brief<'_>) -> io::Result<()> {
+        let _ = brief;
+        self.piece(piece)
+    }
 }
 
 /// What a catalogue says of all its pieces.

@@ -24,7 +24,9 @@ use crate::cache::Lru;
 use crate::documents::{DocumentError, Documents, Held, UNKNOWN_STANDS};
 use crate::members::{Member, MemberId};
 
+mod alike;
 pub(crate) mod blocks;
+pub mod briefs;
 pub mod cutting;
 mod dated;
 pub mod page;

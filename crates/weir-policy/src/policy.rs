@@ -1,6 +1,6 @@
 //! A policy text, read and checked.
 
-use weir_core::{Digest, Ecosystems};
+use weir_core::{Digest, Ecosystem, Ecosystems, PackageName};
 
 use crate::mistake::PolicyErrors;
 use crate::raw::{Raw, Table, Value};
@@ -95,6 +95,14 @@ impl Policy {
     /// The waivers, in the order of the text.
     pub fn waivers(&self) -> &[Waiver] {
         &self.waivers
+    }
+
+    /// True if a rule of `stage` or a waiver means this package by its name. Of all others, the same is said of releases that
+    /// are the same in all that rules look at.
+    pub fn names(&self, stage: &Stage, ecosystem: &Ecosystem, package: &PackageName) -> bool {
+        let folded = ecosystem.names.fold(package);
+        stage.checks.iter().any(|check| check.names(ecosystem, &folded))
+            || self.waivers.iter().any(|waiver| waiver.names(ecosystem, &folded))
     }
 
     /// The digest of the waivers alone.

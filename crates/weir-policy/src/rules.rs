@@ -114,6 +114,12 @@ pub trait Check: Send + Sync + fmt::Debug {
         None
     }
 
+    /// True if it means this package by its name, so that it may say something else of it than of others that are like it.
+    fn names(&self, ecosystem: &Ecosystem, folded: &str) -> bool {
+        let _ = (ecosystem, folded);
+        false
+    }
+
     /// Speaks after all others, knowing what they say.
     fn last(&self, context: Context<'_>, draft: &mut Draft) {
         let _ = (context, draft);

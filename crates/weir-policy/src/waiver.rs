@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use weir_core::facts::{Kind, PackageFacts, ReleaseFacts};
-use weir_core::{Digest, Timestamp};
+use weir_core::{Digest, Ecosystem, Timestamp};
 
 use crate::pattern::Pattern;
 use crate::raw::{Raw, Value};
@@ -147,6 +147,11 @@ impl Waiver {
     /// True if it is written for some version of this package.
     pub fn covers_package(&self, facts: &PackageFacts) -> bool {
         self.pattern.covers_package(facts.ecosystem, &facts.ecosystem.names.fold(&facts.package))
+    }
+
+    /// The same of a folded name.
+    pub(crate) fn names(&self, ecosystem: &Ecosystem, folded: &str) -> bool {
+        self.pattern.covers_package(ecosystem, folded)
     }
 
     /// True if it is written for this release, in this stage. Its end is not looked at: [`Waiver::holds`].

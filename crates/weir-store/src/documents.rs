@@ -165,9 +165,34 @@ impl Store {
             }
             unnamed.extend(deleted);
         }
-        let candidates: Vec<Digest> = unnamed.into_iter().collect();
+        self.unnamed(OPERATION, unnamed).await
+    }
+
+    /// The versions of a document that are not current any more, the oldest first, at most [`limits::PAGE`].
+    pub async fn past_documents(&self, upstream: &str, path: &str) -> Result<Vec<DocumentRow>, StoreError> {
+        let mut session = self.db.read("past_documents").await?;
+        session.all(sql::documents::PAST, values![upstream, path, limits::page(limits::PAGE)]).await
+    }
+
+    /// Forgets intervals that have ended, by the ids of their rows, and gives the digests that no document row names any
+    /// more, as [`Store::expire_documents`] does. Those that are current stay.
+    pub async fn forget_documents(&self, ids: &[i64]) -> Result<Vec<Digest>, StoreError> {
+        const OPERATION: &str = "forget_documents";
+        let rows: Vec<_> = ids.iter().copied().map(crate::db::Value::from).collect();
+        let forgotten: Vec<Digest> = transaction!(self, OPERATION, |session| {
+            session.all_bulk(&sql::documents::FORGET, &[], &rows).await?
+        })?;
+        self.unnamed(OPERATION, forgotten.into_iter().collect()).await
+    }
+
+    /// Those of some digests that no row names.
+    async fn unnamed(
+        &self,
+        operation: &'static str,
+        candidates: BTreeSet<Digest>,
+    ) -> Result<Vec<Digest>, StoreError> {
         let rows: Vec<_> = candidates.iter().map(crate::db::Value::from).collect();
-        let mut session = self.db.read(OPERATION).await?;
+        let mut session = self.db.read(operation).await?;
         let named: HashSet<Digest> =
             session.all_bulk(&sql::documents::REFERENCED, &[], &rows).await?.into_iter().collect();
         Ok(candidates.into_iter().filter(|digest| !named.contains(digest)).collect())

@@ -10,7 +10,7 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 use url::Url;
-use weir_core::catalogue::{Cut, CutError, Cuts, Fate, Packing, Piece, Source};
+use weir_core::catalogue::{Brief, Cut, CutError, Cuts, Fate, Packing, Piece, Source};
 use weir_core::digest::{StatedDigests, unhex};
 use weir_core::facts::KnownAs;
 use weir_core::registry::{Artifact, Document, Index, InvalidDocument, Page, Release, Wanted};
@@ -19,6 +19,7 @@ use weir_core::{Digest, PackageName, Timestamp};
 use crate::artifact::{FileName, stated_name};
 use crate::name::{Parts, is_subdir};
 use crate::scan::{Broken, Scanner};
+use crate::version::Version;
 
 /// Longest record that is read, in bytes; one that is longer is left out. The longest of conda-forge has about 60 KB.
 pub const MAX_RECORD: usize = 1024 * 1024;
@@ -143,8 +144,14 @@ impl Cutter<'_> {
                 name.clear();
                 name.push_str(file);
             }
-            let stated = stated(piece.get(from..).unwrap_or_default());
-            self.cuts.piece(Piece { key: &key, name: &name, stated: &stated, bytes: &piece })?;
+            let record = piece.get(from..).unwrap_or_default();
+            let stated = stated(record);
+            let read = serde_json::from_slice::<Record<'_>>(record).ok();
+            let piece = Piece { key: &key, name: &name, stated: &stated, bytes: &piece };
+            match read.as_ref().and_then(|record| brief(&name, record)) {
+                Some(brief) => self.cuts.plain(piece, brief)?,
+                None => self.cuts.piece(piece)?,
+            }
         }
         Ok(())
     }
@@ -226,6 +233,32 @@ struct Record<'a> {
     indexed_timestamp: Option<u64>,
 }
 
+impl Record<'_> {
+    fn published(&self) -> Option<Timestamp> {
+        self.indexed_timestamp.and_then(|millis| i64::try_from(millis).ok()).map(Timestamp::from_millis)
+    }
+
+    fn license(&self) -> Option<&str> {
+        self.license.as_deref().map(str::trim).filter(|license| !license.is_empty())
+    }
+
+    /// True if it says of itself what its file name says.
+    fn is_of(&self, file: &FileName<'_>) -> bool {
+        self.name.eq_ignore_ascii_case(file.name) && file.version == self.version && file.build == self.build
+    }
+}
+
+/// What rules can read of a record that [`parse`] takes as it is; `None` if it does not, or if there is more: of one that names
+/// projects of other ecosystems, their advisories speak.
+fn brief<'a>(file: &str, record: &'a Record<'_>) -> Option<Brief<'a>> {
+    if record.purls.is_some() {
+        return None;
+    }
+    let parsed = FileName::parse(file).filter(|parsed| record.is_of(parsed))?;
+    Version::parse(parsed.version).ok()?;
+    Some(Brief { version: &record.version, license: record.license(), published: record.published() })
+}
+
 /// The pieces of a package with their file names, as they stand in its document.
 fn pieces<'a>(document: &Document<'a>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
     document.body.split(|byte| *byte == b'\n').filter_map(split)
@@ -252,17 +285,11 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
     let twice: HashSet<&str> = pieces(document).map(|(file, _)| file).filter(|file| !files.insert(file)).collect();
     for (file, record) in pieces(document) {
         let Ok(record) = serde_json::from_slice::<Record<'_>>(record) else { continue };
-        let says_the_same = FileName::parse(file).is_some_and(|parsed| {
-            parsed.name == name
-                && record.name.eq_ignore_ascii_case(name)
-                && parsed.version == record.version
-                && parsed.build == record.build
-        });
+        let says_the_same = FileName::parse(file).is_some_and(|parsed| parsed.name == name && record.is_of(&parsed));
         if !says_the_same || twice.contains(file) {
             continue;
         }
-        let published =
-            record.indexed_timestamp.and_then(|millis| i64::try_from(millis).ok()).map(Timestamp::from_millis);
+        let published = record.published();
         let sha256: Option<Digest> = record.sha256.as_deref().and_then(|text| text.parse().ok());
         // Older channels state nothing better; the bytes that come first are known by their SHA-256 from then on.
         let md5 = record.md5.as_deref().filter(|_| sha256.is_none()).filter(|text| text.len() == 32).and_then(unhex);
@@ -275,7 +302,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
             published,
             ..Artifact::default()
         };
-        let license = record.license.as_deref().map(str::trim).filter(|license| !license.is_empty());
+        let license = record.license();
         match places.get(&record.version).and_then(|place| index.releases.get_mut(*place)) {
             Some(release) => {
                 // A build without a date lends none from another.
@@ -287,7 +314,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
             None => {
                 places.insert(record.version.clone(), index.releases.len());
                 index.releases.push(Release {
-                    version: record.version.into_owned(),
+                    version: record.version.to_string(),
                     published,
                     license: license.map(str::to_owned),
                     known_as,

@@ -5,10 +5,11 @@ use std::io::{self, BufRead};
 use std::sync::mpsc;
 
 use weir_blob::Spool;
-use weir_core::catalogue::{Catalogue, CutError, Cuts, Piece};
+use weir_core::catalogue::{Brief, Catalogue, CutError, Cuts, Piece};
 use weir_core::digest::{Hasher, StatedDigests};
 use weir_core::{Digest, Timestamp};
 
+use super::briefs::{Noted, Notes};
 use super::table::{Block, Entry, FRAME, Listed, Sight, Table, id, statement};
 
 /// Bytes of a catalogue that are compressed together, unless one piece is longer.
@@ -49,7 +50,7 @@ pub(crate) fn cut(
     std::thread::scope(|scope| {
         let packer = scope.spawn(move || pack(receive, spool));
         let mut taker =
-            Taker { blocks: send, block: Vec::with_capacity(BLOCK), number: 0, taken: Taken::default(), before };
+            Taker { blocks: send, block: Vec::with_capacity(BLOCK), number: 0, taken: Taken::default(), before, now };
         let cut = catalogue.cut(address, document, &mut taker).and_then(|cut| {
             for (address, document) in beside {
                 match catalogue.cut_beside(address, document, &mut taker) {
@@ -109,6 +110,7 @@ struct Taker<'b> {
     number: u32,
     taken: Taken,
     before: Option<&'b Before<'b>>,
+    now: Timestamp,
 }
 
 #[derive(Default)]
@@ -118,6 +120,7 @@ struct Taken {
     packages: Vec<Found>,
     pieces: Vec<(u64, u64)>,
     changed: Vec<(u64, String)>,
+    notes: Notes,
     total: u64,
 }
 
@@ -125,6 +128,7 @@ struct Taken {
 struct Found {
     hasher: Hasher,
     pieces: Vec<(u32, u64)>,
+    noted: Noted,
 }
 
 impl Taker<'_> {
@@ -163,24 +167,42 @@ impl Cuts for Taker<'_> {
     }
 
     fn piece(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        self.record(piece, None)
+    }
+
+    fn plain(&mut self, piece: Piece<'_>, brief: Brief<'_>) -> io::Result<()> {
+        self.record(piece, Some(brief))
+    }
+}
+
+impl Taker<'_> {
+    fn record(&mut self, piece: Piece<'_>, brief: Option<Brief<'_>>) -> io::Result<()> {
         let number = match self.taken.keys.get(piece.key) {
             Some(number) => *number,
             None => {
                 let number = fitting(self.taken.packages.len())?;
                 self.taken.keys.insert(piece.key.into(), number);
-                self.taken.packages.push(Found { hasher: Hasher::new(&StatedDigests::default()), pieces: Vec::new() });
+                let hasher = Hasher::new(&StatedDigests::default());
+                self.taken.packages.push(Found { hasher, pieces: Vec::new(), noted: Noted::default() });
                 number
             }
         };
         let at = self.take(number, piece.bytes)?;
         let (id, stated) = (id(piece.key, piece.name), statement(piece.stated));
         self.taken.pieces.push((id, stated));
+        let earlier = self.before.and_then(|before| before.table.sight(id));
+        let sight = earlier.copied().unwrap_or_else(|| Sight {
+            id,
+            stated,
+            first_seen: self.now.millis(),
+            last_absent: self.before.map(|before| before.confirmed.millis()),
+        });
         if let Some(found) = self.taken.packages.get_mut(number as usize) {
             found.hasher.update(piece.bytes);
             found.hasher.update(b"\n");
             found.pieces.push((at, id));
+            self.taken.notes.note(&mut found.noted, brief, &sight);
         }
-        let earlier = self.before.and_then(|before| before.table.sight(id));
         if earlier.is_some_and(|earlier| earlier.stated != 0 && stated != 0 && earlier.stated != stated) {
             self.taken.changed.push((id, piece.stated.chars().take(MAX_STATED).collect()));
         }
@@ -193,7 +215,9 @@ const MAX_STATED: usize = 160;
 
 impl Taken {
     fn table(self, source: &str, base: String, packed: Packed, before: Option<&Before<'_>>, now: Timestamp) -> Table {
-        let Self { mut entries, keys, packages, pieces: seen, changed, .. } = self;
+        let Self { mut entries, keys, packages, pieces: seen, changed, notes, .. } = self;
+        let changed = all_changed(changed, before);
+        let mut briefs = notes.briefs(entries.len());
         let mut order: Vec<(Box<str>, u32)> = keys.into_iter().collect();
         order.sort_unstable();
         let mut places = vec![0u32; order.len()];
@@ -208,13 +232,15 @@ impl Taken {
             }
             let digest = found.hasher.finish().sha256;
             let (from, count) = (pieces.len() as u32, found.pieces.len() as u32);
+            let is_changed = |id: u64| changed.iter().any(|(of, _)| *of == id);
+            let is_plain = changed.is_empty() || !found.pieces.iter().any(|(_, id)| is_changed(*id));
+            std::mem::take(&mut found.noted).end(&found.pieces, is_plain, &mut briefs);
             pieces.append(&mut found.pieces);
             listed.push(Listed { key, digest, from, count });
         }
         for entry in entries.iter_mut().filter(|entry| entry.package != FRAME) {
             entry.package = places.get(entry.package as usize).copied().unwrap_or(FRAME);
         }
-        let changed = all_changed(changed, before);
         let sights = sights(seen, before, now);
         Table {
             body: packed.digest,
@@ -226,6 +252,7 @@ impl Taken {
             pieces,
             sights,
             changed,
+            briefs,
         }
     }
 }

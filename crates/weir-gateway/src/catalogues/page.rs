@@ -12,14 +12,17 @@ use std::sync::{Arc, Mutex};
 
 use weir_advisory::Index as Advisories;
 use weir_core::catalogue::{Catalogue, Fate, Instead, Joining, Place, Settled};
-use weir_core::registry::{Document, Page, ServedRelease};
+use weir_core::registry::{Document, Index, Page, ServedRelease};
 use weir_core::{Digest, Ecosystem, Ecosystems, PackageName, Timestamp};
 use weir_names::Lists;
 use weir_policy::{Outcome, Policy};
+use weir_store::FirstSeen;
 
 use super::Catalogued;
+use super::alike::Alike;
 use super::blocks::Blocks;
 use super::table::Table;
+use crate::documents::Held;
 use crate::homes::Homes;
 use crate::judged::Stages;
 use crate::known::{self, Known, Stamp};
@@ -31,7 +34,7 @@ const AT_ONCE: usize = 128;
 /// Threads that judge one catalogue.
 const THREADS: usize = 4;
 /// Refused artifacts that are told by name.
-const EXAMPLES: usize = 20;
+pub(super) const EXAMPLES: usize = 20;
 
 /// What a catalogue is judged by.
 pub(crate) struct Judging {
@@ -95,10 +98,10 @@ pub(crate) struct Told {
 /// What one package comes to.
 pub(crate) struct Verdict {
     /// `None` where packages are settled together, and nothing can be said of one.
-    fates: Option<Vec<Fate>>,
-    digest: Option<Digest>,
-    told: Told,
-    changes_at: Option<Timestamp>,
+    pub(super) fates: Option<Vec<Fate>>,
+    pub(super) digest: Option<Digest>,
+    pub(super) told: Told,
+    pub(super) changes_at: Option<Timestamp>,
 }
 
 impl Judging {
@@ -106,6 +109,8 @@ impl Judging {
     pub(crate) fn judge(&self, catalogue: &dyn Catalogue, file: &File) -> io::Result<Verdicts> {
         let table = &*self.catalogued.table;
         let joining = catalogue.joining().map(Mutex::new);
+        // What is shown of one package may depend on others: then each is given to where that is known.
+        let alike = if joining.is_none() { Alike::of(self, catalogue) } else { None };
         let all = Mutex::new(Verdicts { hidden: vec![false; table.entries.len()], ..Verdicts::default() });
         let next = AtomicUsize::new(0);
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
@@ -119,7 +124,11 @@ impl Judging {
                 let to = (from + AT_ONCE).min(table.packages.len());
                 let mut verdicts = Vec::with_capacity(to - from);
                 for package in from..to {
-                    verdicts.push((package, self.package((catalogue, joining.as_ref()), &mut blocks, package)?));
+                    let verdict = match alike.as_ref().and_then(|alike| alike.verdict(self, catalogue, package)) {
+                        Some(verdict) => Some(Ok(verdict)),
+                        None => self.package((catalogue, joining.as_ref()), &mut blocks, package)?,
+                    };
+                    verdicts.push((package, verdict));
                 }
                 let mut all = all.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 for (package, verdict) in verdicts {
@@ -192,7 +201,7 @@ impl Judging {
     }
 
     /// True if a name of the catalogue is not its upstream's: it is hosted here, or bound to another.
-    fn is_elsewhere(&self, catalogue: &dyn Catalogue, key: &str) -> bool {
+    pub(super) fn is_elsewhere(&self, catalogue: &dyn Catalogue, key: &str) -> bool {
         if self.added.binary_search_by(|added| added.key.as_str().cmp(key)).is_ok() {
             return true;
         }
@@ -218,7 +227,7 @@ impl Judging {
         Some(self.verdict(reading, view, &document, &pieces))
     }
 
-    fn is_private(&self, package: &PackageName) -> bool {
+    pub(super) fn is_private(&self, package: &PackageName) -> bool {
         if self.homes.members().is_own(self.ecosystem, package) {
             return false;
         }
@@ -230,21 +239,40 @@ impl Judging {
     fn view(&self, name: PackageName, key: &str, document: &[u8]) -> Seen {
         let Some(held) = self.catalogued.slice(key) else { return Seen::Unreadable };
         let documents = [Document { url: &held.url, content_type: "", body: document }];
-        let Ok(mut index) = self.ecosystem.registry.parse(&name, &documents) else { return Seen::Unreadable };
-        let is_like = self.names.of(self.ecosystem).is_some_and(|names| names.lookalike(name.as_str()).is_some());
+        let Ok(index) = self.ecosystem.registry.parse(&name, &documents) else { return Seen::Unreadable };
+        let is_like = self.is_like(&name);
         let has_siblings =
             index.releases.iter().flat_map(|release| &release.artifacts).any(|artifact| artifact.metadata.is_some());
         if is_like || has_siblings || served::matters(&index) {
             return Seen::Wanting;
         }
         let first_seen = held.slice.as_ref().map(|slice| slice.first_seen(&index)).unwrap_or_default();
+        match self.view_of(name, held, index, &first_seen) {
+            Some(view) => Seen::View(Box::new(view)),
+            None => Seen::Unreadable,
+        }
+    }
+
+    /// True if the name could be mistaken for a well-known one.
+    pub(super) fn is_like(&self, name: &PackageName) -> bool {
+        self.names.of(self.ecosystem).is_some_and(|names| names.lookalike(name.as_str()).is_some())
+    }
+
+    /// A package with this index, of which the store knows nothing more.
+    pub(super) fn view_of(
+        &self,
+        name: PackageName,
+        held: Held,
+        mut index: Index,
+        first_seen: &FirstSeen,
+    ) -> Option<View> {
         let nothing = HashMap::new();
         let mut facts = known::facts(
             self.ecosystems,
             self.ecosystem,
             &name,
             &index,
-            &first_seen,
+            first_seen,
             &nothing,
             &HashMap::new(),
             &self.advisories,
@@ -257,10 +285,7 @@ impl Judging {
             learnt: 0,
         };
         let known = Arc::new(Known::new(vec![Arc::new(held)], index, facts, nothing, stamp));
-        match View::judge(known, Arc::clone(&self.policy), &self.stages, &self.public_url, self.now) {
-            Some(view) => Seen::View(Box::new(view)),
-            None => Seen::Unreadable,
-        }
+        View::judge(known, Arc::clone(&self.policy), &self.stages, &self.public_url, self.now)
     }
 
     fn verdict(&self, (catalogue, joining): Reading<'_>, view: &View, document: &[u8], pieces: &[&[u8]]) -> Verdict {
@@ -376,7 +401,7 @@ fn refusals(page: &Page<'_>) -> Option<Digest> {
 }
 
 /// How a package differs from upstream's; `None` if it does not.
-fn digest(fates: &[Fate]) -> Option<Digest> {
+pub(super) fn digest(fates: &[Fate]) -> Option<Digest> {
     if fates.iter().all(|fate| *fate == Fate::Shown) {
         return None;
     }

@@ -26,6 +26,29 @@ pub(crate) struct Table {
     pub(crate) sights: Vec<Sight>,
     /// What was stated later in place of the first digest, by id.
     pub(crate) changed: Vec<(u64, String)>,
+    /// Kept behind the rest: a table that was written without them can be read.
+    #[serde(skip)]
+    pub(crate) briefs: Briefs,
+}
+
+/// What rules read of the pieces, as far as that is little: see [`weir_core::catalogue::Brief`].
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Briefs {
+    /// The licences that are stated; the first is that of pieces that state none.
+    pub(crate) licenses: Vec<Box<str>>,
+    /// Parallel to [`Table::pieces`]: the place of a piece's licence.
+    pub(crate) of_pieces: Vec<u16>,
+    /// Parallel to [`Table::packages`]: no age of any of its pieces is counted from later than this moment. `None` for a
+    /// package whose pieces have to be read.
+    pub(crate) latest: Vec<Option<i64>>,
+}
+
+impl Briefs {
+    fn fit(&self, pieces: usize, packages: usize) -> bool {
+        self.of_pieces.len() == pieces
+            && self.latest.len() == packages
+            && self.of_pieces.iter().all(|license| usize::from(*license) < self.licenses.len())
+    }
 }
 
 /// Bytes that are compressed together. No entry lies in two.
@@ -103,6 +126,15 @@ impl Table {
         self.pieces.get(from..from.saturating_add(listed.count as usize)).unwrap_or_default()
     }
 
+    /// The licences of a package's pieces, parallel to [`Table::pieces_of`], and the latest moment that an age of them is
+    /// counted from; `None` if its pieces have to be read.
+    pub(crate) fn brief_of(&self, package: usize) -> Option<(&[u16], i64)> {
+        let latest = (*self.briefs.latest.get(package)?)?;
+        let listed = self.packages.get(package)?;
+        let from = listed.from as usize;
+        Some((self.briefs.of_pieces.get(from..from.checked_add(listed.count as usize)?)?, latest))
+    }
+
     /// When a piece was first seen.
     pub(crate) fn sight(&self, id: u64) -> Option<&Sight> {
         let at = self.sights.binary_search_by_key(&id, |sight| sight.id).ok()?;
@@ -117,19 +149,25 @@ impl Table {
             + keys
             + self.sights.len() * 40
             + self.blocks.len() * 16
+            + self.briefs.of_pieces.len() * 2
+            + self.briefs.latest.len() * 16
             + 1024
     }
 
     /// As bytes to be kept.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
         let plain = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
+        let plain = postcard::to_extend(&self.briefs, plain).map_err(|error| error.to_string())?;
         zstd::bulk::compress(&plain, 1).map_err(|error| error.to_string())
     }
 
     /// Reads back what [`Table::encode`] wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
         let plain = zstd::bulk::decompress(bytes, MAX_TABLE).map_err(|error| error.to_string())?;
-        let table: Self = postcard::from_bytes(&plain).map_err(|error| error.to_string())?;
+        let (mut table, rest): (Self, _) = postcard::take_from_bytes(&plain).map_err(|error| error.to_string())?;
+        if !rest.is_empty() {
+            table.briefs = postcard::from_bytes(rest).map_err(|error| error.to_string())?;
+        }
         let fits = |entry: &Entry| {
             let block = table.blocks.get(entry.block as usize);
             let end = u64::from(entry.at) + u64::from(entry.length);
@@ -139,6 +177,8 @@ impl Table {
         let is_whole = table.entries.iter().all(fits)
             && table.pieces.iter().all(|piece| (piece.0 as usize) < table.entries.len())
             && (0..table.packages.len()).all(|at| table.pieces_of(at).len() == table.packages[at].count as usize);
+        let briefs = &table.briefs;
+        let is_whole = is_whole && (rest.is_empty() || briefs.fit(table.pieces.len(), table.packages.len()));
         if is_whole { Ok(table) } else { Err(String::from("it names what is not there")) }
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use weir_advisory::Index;
 use weir_blob::Blobs;
-use weir_core::catalogue::{Catalogue, Cut, CutError, Cuts, Fate, LeftOut, Packing, Piece, Place, Source};
+use weir_core::catalogue::{Brief, Catalogue, Cut, CutError, Cuts, Fate, LeftOut, Packing, Piece, Place, Source};
 use weir_core::digest::StatedDigests;
 use weir_core::ecosystem::{DefaultUpstream, Names};
 use weir_core::purl::types::{self, Namespace, Rules};
@@ -55,8 +55,19 @@ impl Names for ShopNames {
     }
 }
 
-/// A shelf has a list: lines `file NAME-VERSION.box SHA256`, and others.
+/// A shelf has a list: lines `file NAME-VERSION.box SHA256`, perhaps with `license=…` and `at=…`, and others. Of a shelf that is
+/// called `brief-…`, that is all that there is to be read.
 struct Shop;
+
+/// What a line says behind file and digest.
+fn stated(line: &str) -> (Option<&str>, Option<Timestamp>) {
+    let value = |key: &str| line.split(' ').find_map(|word| word.strip_prefix(key));
+    (value("license="), value("at=").and_then(Timestamp::parse))
+}
+
+fn version_of(file: &str) -> &str {
+    file.split_once('-').map_or("", |(_, version)| version.trim_end_matches(".box"))
+}
 
 fn name_of(file: &str) -> &str {
     file.split_once('-').map_or(file, |(name, _)| name)
@@ -92,14 +103,21 @@ impl Registry for Shop {
         let releases = text.lines().map(|line| {
             let mut words = line.split(' ').skip(1);
             let (file, digest) = (words.next().unwrap(), words.next().unwrap());
-            let version = file.split_once('-').unwrap().1.trim_end_matches(".box");
+            let (license, published) = stated(line);
             let artifact = Artifact {
                 file: file.to_owned(),
                 url: format!("{}{file}", document.url),
                 digests: StatedDigests { sha256: digest.parse().ok(), ..StatedDigests::default() },
+                published,
                 ..Artifact::default()
             };
-            Release { version: version.to_owned(), artifacts: vec![artifact], ..Release::default() }
+            Release {
+                version: version_of(file).to_owned(),
+                license: license.map(str::to_owned),
+                published,
+                artifacts: vec![artifact],
+                ..Release::default()
+            }
         });
         Ok(Read { releases: releases.collect(), status: None })
     }
@@ -159,9 +177,14 @@ impl Catalogue for Shop {
             match words.next() {
                 Some("file") => {
                     let file = words.next().unwrap_or_default();
-                    let stated = format!("sha256:{}", words.next().unwrap_or_default());
+                    let digest = format!("sha256:{}", words.next().unwrap_or_default());
                     let bytes = line.trim_end().as_bytes();
-                    cuts.piece(Piece { key: name_of(file), name: file, stated: &stated, bytes })?;
+                    let piece = Piece { key: name_of(file), name: file, stated: &digest, bytes };
+                    let (license, published) = stated(line.trim_end());
+                    match address.contains("/brief-") {
+                        true => cuts.plain(piece, Brief { version: version_of(file), license, published })?,
+                        false => cuts.piece(piece)?,
+                    }
                 }
                 Some("broken") => {
                     let problem = String::from("a line is broken");
@@ -427,4 +450,74 @@ async fn a_list_of_many_blocks_is_the_same_but_for_what_is_refused() {
     let expected: Vec<&String> = list.iter().filter(|line| !line.contains("tool7-")).collect();
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.text().lines().collect::<Vec<_>>(), expected);
+}
+
+/// What a stage of this policy shows of a shelf, as files.
+async fn shown(shop: &TestShop, shelf: &str) -> Vec<String> {
+    let answer = shop.ask(&format!("/dev/shop/{shelf}/list"), &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let text = answer.text();
+    let files = text.lines().filter_map(|line| line.strip_prefix("file ")?.split(' ').next());
+    files.map(str::to_owned).collect()
+}
+
+/// A shelf with packages of many licences and ages; those of some files are stated, of others not.
+fn mixed() -> String {
+    let licenses = ["license=MIT", "license=AGPL-3.0-only", "license=no-such-thing", ""];
+    let dates = ["at=2020-01-01", "at=2026-10-31T06:00:00Z", "at=2026-10-20", "at=2027-03-01", ""];
+    let mut list = String::from("# what there is\n");
+    for at in 0..400 {
+        // Some packages are old altogether, some have one young file.
+        let (package, number) = (at / 8, at % 8);
+        let date = if package % 3 == 0 || number < 7 { dates[0] } else { dates[package % dates.len()] };
+        let license = licenses[if package % 2 == 0 { 0 } else { (at / 3) % licenses.len() }];
+        let digest = Digest::of(at.to_string().as_bytes());
+        list += &format!("file tool{package}-1.{number}.0.box {digest} {license} {date}\n");
+    }
+    // The same file twice, and a version with two licences.
+    for line in ["twice-1.0.0.box", "twice-1.0.0.box", "both-1.0.0+a.box", "both-1.0.0+b.box"] {
+        list += &format!("file {line} {} license=MIT at=2020-01-01\n", Digest::of(line.as_bytes()));
+    }
+    list
+}
+
+#[tokio::test]
+async fn what_is_said_of_one_release_for_all_that_are_like_it_is_what_is_said_of_each() {
+    let policies = [
+        "[stage.dev]\n",
+        "[stage.dev]\nlicense = { deny = [\"AGPL-3.0-only\"] }\n",
+        "[stage.dev]\nlicense = { allow = [\"MIT\"], unknown = \"block\" }\nminimum-age = { days = 3 }\n",
+        "[stage.dev]\nminimum-age = { days = 30 }\ndenied = [\"pkg:shop/tool4\", \"pkg:shop/tool9@1.3.0\"]\n",
+        "[stage.dev]\nallow-only = [\"pkg:shop/tool1*\"]\n",
+        "[stage.dev]\nnot-after = { at = \"2026-10-25\", except = [\"pkg:shop/tool7\"] }\n",
+        "[stage.dev]\nvulnerability = { block-cvss = 7.0 }\nunassessed = \"block\"\n",
+        "[stage.dev]\nmode = \"observe\"\nlicense = { deny = [\"MIT\"] }\n",
+        "[stage.dev]\nlicense = { deny = [\"AGPL-3.0-only\"] }\nprivate-name = [\"tool3*\"]\n[[waiver]]\npackage = \"pkg:shop/tool5\"\n\
+         rule = \"license\"\nreason = \"tests\"\nuntil = \"2026-12-31\"\n",
+    ];
+    for policy in policies {
+        let mut shop = TestShop::new(policy).await;
+        shop.upstream.put("/tools/list", FakeResponse::ok(mixed()));
+        shop.upstream.put("/brief-tools/list", FakeResponse::ok(mixed()));
+        assert_eq!(shown(&shop, "brief-tools").await, shown(&shop, "tools").await, "{policy}");
+        let told = shop.ask("/dev/shop/tools/left-out", &[]).await.text();
+        let brief = shop.ask("/dev/shop/brief-tools/left-out", &[]).await.text();
+        let rules = |told: &str| told.split_once(']').map(|(rules, _)| rules.to_owned());
+        assert_eq!(rules(&brief), rules(&told), "{policy}");
+        // Also once time has passed, with files that are new, after a restart.
+        shop.days(4);
+        let more = mixed() + &format!("file tool3-9.0.0.box {} license=MIT\n", Digest::of(b"new"));
+        shop.upstream.put("/tools/list", FakeResponse::ok(more.clone()));
+        shop.upstream.put("/brief-tools/list", FakeResponse::ok(more));
+        shop.restart(policy).await;
+        assert_eq!(shown(&shop, "brief-tools").await, shown(&shop, "tools").await, "{policy}, later");
+        // And when a digest has changed.
+        let changed = mixed().replacen(&Digest::of(b"17").to_string(), &Digest::of(b"other").to_string(), 1);
+        shop.upstream.put("/tools/list", FakeResponse::ok(changed.clone()));
+        shop.upstream.put("/brief-tools/list", FakeResponse::ok(changed));
+        shop.days(1);
+        let brief = shown(&shop, "brief-tools").await;
+        assert_eq!(brief, shown(&shop, "tools").await, "{policy}, changed");
+        assert!(!brief.contains(&String::from("tool2-1.1.0.box")) || policy.contains("observe"), "{policy}");
+    }
 }

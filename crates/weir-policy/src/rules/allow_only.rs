@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use weir_core::Ecosystem;
 use weir_core::facts::ReleaseFacts;
 
 use crate::outcome::Outcome;
@@ -50,6 +51,9 @@ struct Set {
 impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
+    }
+    fn names(&self, ecosystem: &Ecosystem, folded: &str) -> bool {
+        self.listed.iter().any(|pattern| pattern.covers_package(ecosystem, folded))
     }
     fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let covering: Vec<_> = self

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use weir_core::Timestamp;
 use weir_core::facts::{ArtifactFacts, ReleaseFacts};
+use weir_core::{Ecosystem, Timestamp};
 
 use crate::born::{Born, Word};
 use crate::outcome::Outcome;
@@ -113,6 +113,9 @@ struct Set {
 impl Check for Set {
     fn code(&self) -> &'static str {
         CODE
+    }
+    fn names(&self, ecosystem: &Ecosystem, folded: &str) -> bool {
+        self.except.iter().any(|pattern| pattern.covers_package(ecosystem, folded))
     }
     fn prepare<'a>(&'a self, context: Context<'a>) -> Option<Box<dyn Evaluate<'a> + 'a>> {
         let ecosystem = context.facts.ecosystem;

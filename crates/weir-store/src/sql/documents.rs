@@ -59,6 +59,12 @@ statements! {
     CLOSE = "update document set seen_to = case when seen_from > $2 then seen_from else $2 end
              where id = $1 and seen_to is null";
 
+    /// The versions of a document that are not current any more, the oldest first.
+    PAST = concat!(
+        "select ", columns!(), " from document where upstream = $1 and path = $2 and seen_to is not null
+         order by seen_from, id limit $3"
+    );
+
     EXPIRE = "delete from document where id in (select id from document where seen_to < $1 order by id limit $2)
               returning digest";
 }
@@ -67,6 +73,9 @@ bulk_statements! {
     /// The current documents at some paths of an upstream.
     CURRENT_OF = concat!("select ", columns!(), " from document where upstream = $1 and seen_to is null and path in ("),
         "{}", fixed 1, ")";
+
+    /// Forgets versions that are not current any more, by id.
+    FORGET = "delete from document where seen_to is not null and id in (", "{}", fixed 0, ") returning digest";
 
     /// Which of some digests a row still names.
     REFERENCED = "select distinct digest from document where digest in (", "{}", fixed 0, ")";

@@ -162,6 +162,21 @@ pub async fn retention_keeps_digests_that_came_back(f: Fixture) {
     assert_eq!(f.store.expire_documents(at(1_000)).await.unwrap(), [digest("two")]);
 }
 
+pub async fn past_versions_are_listed_and_forgotten_one_by_one(f: Fixture) {
+    for (text, millis) in [("one", 10), ("two", 20), ("one", 30), ("three", 40)] {
+        f.store.record_document(&document(text), at(millis)).await.unwrap();
+    }
+    let past = f.store.past_documents(UPSTREAM, PATH).await.unwrap();
+    let spans: Vec<_> = past.iter().map(|row| (row.digest, row.seen_from, row.seen_to)).collect();
+    let span = |text, from, to| (digest(text), at(from), Some(at(to)));
+    assert_eq!(spans, [span("one", 10, 20), span("two", 20, 30), span("one", 30, 40)]);
+    assert_eq!(f.store.forget_documents(&[past[0].id, past[1].id]).await.unwrap(), [digest("two")], "`one` came back");
+    let newest = current(&f.store).await.unwrap();
+    assert_eq!(f.store.forget_documents(&[past[2].id, newest.id]).await.unwrap(), [digest("one")]);
+    assert_eq!(current(&f.store).await.unwrap().digest, digest("three"), "what is current stays");
+    assert_eq!(f.store.past_documents(UPSTREAM, PATH).await.unwrap(), []);
+}
+
 pub async fn a_change_is_an_event_in_the_same_transaction(f: Fixture) {
     f.store.record_document(&document("one"), at(10)).await.unwrap();
     f.store.record_document(&document("two"), at(20)).await.unwrap();

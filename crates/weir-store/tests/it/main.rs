@@ -98,6 +98,7 @@ macro_rules! store_suite {
                 a_clock_set_back_never_makes_an_interval_negative,
                 retention_forgets_only_closed_intervals,
                 retention_keeps_digests_that_came_back,
+                past_versions_are_listed_and_forgotten_one_by_one,
                 a_change_is_an_event_in_the_same_transaction,
             }
             facts {

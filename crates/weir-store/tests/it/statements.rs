@@ -82,6 +82,8 @@ async fn tour(store: &Store) {
     store.document_at(&upstream, &path, at(1)).await.unwrap().unwrap();
     store.newest_document(&upstream, &path).await.unwrap().unwrap();
     store.close_document(&upstream, &path, at(5)).await.unwrap();
+    let past: Vec<i64> = store.past_documents(&upstream, &path).await.unwrap().iter().map(|row| row.id).collect();
+    assert_eq!((past.len(), store.forget_documents(&[-1]).await.unwrap().len()), (2, 0));
     assert_eq!(store.expire_documents(at(9)).await.unwrap().len(), 2);
 
     for (stated, document) in [("", "d"), ("sha1:a", "e"), ("sha512:b", "e"), ("sha512:c", "e")] {
