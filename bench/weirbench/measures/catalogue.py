@@ -1,5 +1,6 @@
 """What does a conda channel of conda-forge's size cost?"""
 
+import os
 import random
 import statistics
 import subprocess
@@ -55,6 +56,11 @@ def run(bench):
     section.add("cold: judge and write", f"{cold:.2f} s", budget=f"≤ {COLD} s", holds=cold <= COLD)
     section.add("warm, until the page begins", milliseconds(tag), budget="≤ 5 ms", holds=tag <= WARM)
     section.add(f"warm, the whole page ({mebibytes(size)})", milliseconds(warm))
+    packed_file = bench.tree.root / "conda-forge" / "linux-64" / "repodata.json.zst"
+    unpack, read, pack = _limits(packed_file)
+    section.add("beside: `zstd -dc` of the page alone", f"{unpack:.2f} s")
+    section.add("beside: the same and `zstd -1` again, nothing judged", f"{pack:.2f} s")
+    section.add("beside: the same and Python's `json.loads`", f"{read:.2f} s")
     section.add("peak", mebibytes(peak), budget=f"≤ {mebibytes(PEAK)}", holds=max(peak, first_peak) <= PEAK)
     return section
 
@@ -66,6 +72,22 @@ def _timed(bench, weir, headers=None):
     if status not in (200, 304):
         bench.problem(f"catalogue: {PATH} answered {status}")
     return took, len(body), answer.get("etag")
+
+
+def _limits(packed):
+    """What others need to unpack the page; to unpack and parse it; to unpack and pack it. In seconds."""
+    python = "import json, sys; json.loads(sys.stdin.buffer.read())"
+
+    def timed(command):
+        began = time.monotonic()
+        subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, env={**os.environ, "P": str(packed), "READ": python})
+        return time.monotonic() - began
+
+    return (
+        timed('zstd -dcq "$P" > /dev/null'),
+        timed('zstd -dcq "$P" | python3 -c "$READ"'),
+        timed('zstd -dcq "$P" | zstd -1 -cq > /dev/null'),
+    )
 
 
 def _channel(place):

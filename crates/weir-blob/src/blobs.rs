@@ -131,6 +131,11 @@ impl Blobs {
         }
     }
 
+    /// A directory of this name on this machine's own disk, beside the spools, for what may be lost. It need not be there.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.tmp().join(name)
+    }
+
     /// Makes a blob of a spool. The caller has hashed the bytes as they were written: `digest` is what it found, and
     /// `length` how many it wrote.
     pub async fn adopt(&self, spool: Spool, digest: &Digest, length: u64) -> Result<(), BlobError> {

@@ -89,6 +89,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Lru<K, V> {
         }
     }
 
+    /// All values, which count as used no more recently for it.
+    pub fn values(&self) -> Vec<V> {
+        self.lock().entries.values().map(|slot| slot.value.clone()).collect()
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         let mut inner = self.lock();

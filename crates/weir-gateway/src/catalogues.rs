@@ -9,15 +9,15 @@
 //! what is kept is used while upstream is silent.
 
 use std::io::{BufRead, BufReader};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use weir_blob::{Blobs, Spool};
-use weir_core::catalogue::{Catalogue, CutError, Packing, Source};
+use weir_core::catalogue::{Catalogue, CutError, Packing, Place, Source};
 use weir_core::time::Day;
 use weir_core::{Clock, Digest, Timestamp};
-use weir_store::{DocumentRow, NewDocument, Store};
+use weir_store::{ChangedFile, DocumentRow, NewDocument, Store};
 use weir_upstream::{Download, Flights, Opened, Validators};
 
 use crate::cache::Lru;
@@ -29,12 +29,15 @@ pub(crate) mod blocks;
 pub mod briefs;
 pub mod cutting;
 mod dated;
+pub mod generations;
+pub mod made_shards;
 pub mod page;
 pub(crate) mod sharded;
 mod slice;
 pub mod table;
 pub(crate) mod writing;
 
+use slice::Origin;
 pub use slice::Slice;
 use table::Table;
 
@@ -62,6 +65,7 @@ pub struct Catalogued {
     pub day: Option<Day>,
     pub(crate) table: Arc<Table>,
     validators: Validators,
+    catalogues: Weak<Catalogues>,
 }
 
 type Key = (MemberId, String);
@@ -82,6 +86,7 @@ pub struct Catalogues {
     clock: Arc<dyn Clock>,
     held: Lru<Key, Kept>,
     flights: Flights<Key, Answer>,
+    this: Weak<Self>,
 }
 
 impl Catalogued {
@@ -89,7 +94,13 @@ impl Catalogued {
     pub fn slice(&self, key: &str) -> Option<Held> {
         let package = self.table.find(key)?;
         let listed = self.table.packages.get(package)?;
-        let slice = Slice::of(&self.table, package, self.seen_from.millis());
+        let origin = Origin {
+            catalogues: Weak::clone(&self.catalogues),
+            member: Arc::clone(&self.member),
+            part: self.part.as_str().into(),
+            digest: listed.digest,
+        };
+        let slice = Slice::of(&self.table, package, self.seen_from.millis(), origin);
         Some(Held::slice(self, key, listed.digest, self.table.base.clone(), slice))
     }
 
@@ -109,8 +120,14 @@ impl Catalogued {
 
 impl Catalogues {
     /// None in memory yet.
-    pub fn new(documents: Arc<Documents>, store: Store, blobs: Arc<Blobs>, clock: Arc<dyn Clock>) -> Self {
-        Self { documents, store, blobs, clock, held: Lru::new(TABLES), flights: Flights::new() }
+    pub fn new(documents: Arc<Documents>, store: Store, blobs: Arc<Blobs>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let (held, flights) = (Lru::new(TABLES), Flights::new());
+        Arc::new_cyclic(|this| Self { documents, store, blobs, clock, held, flights, this: Weak::clone(this) })
+    }
+
+    /// Forgets what is in memory: what is kept may be newer.
+    pub fn forget(&self) {
+        self.held.clear();
     }
 
     /// The current catalogue of a part, asked for again if the kept one is older than its lifetime.
@@ -180,7 +197,13 @@ impl Catalogues {
             return Ok(Arc::clone(held));
         }
         let (answer, good_for) = match (self.ask(member, &key.1, kept.as_deref(), now).await, kept) {
-            (Ok(held), _) => (Ok(Arc::new(held)), lifetimes.package),
+            (Ok(held), kept) => {
+                let held = Arc::new(held);
+                if kept.is_some_and(|kept| kept.digest != held.digest) {
+                    self.tend_after(&held).await;
+                }
+                (Ok(held), lifetimes.package)
+            }
             (Err(error @ DocumentError::Absent { .. }), _) => (Err(error), lifetimes.negative),
             (Err(error), Some(held)) => {
                 tracing::warn!(ecosystem = member.ecosystem.id, part = key.1, error = %error, checked_at = %held.checked_at,
@@ -270,6 +293,7 @@ impl Catalogues {
             day: None,
             table: Arc::new(table),
             validators,
+            catalogues: Weak::clone(&self.this),
         }))
     }
 
@@ -341,6 +365,24 @@ impl Catalogues {
         Ok(beside)
     }
 
+    /// Tells of files of which another digest is stated than at first, and gives what is to go on record of them.
+    fn changed(&self, member: &Member, part: &str, changes: Vec<cutting::Change>) -> Vec<ChangedFile> {
+        let ecosystem = member.ecosystem;
+        let Some(catalogue) = ecosystem.registry.catalogue() else { return Vec::new() };
+        let changed = |change: cutting::Change| {
+            let place = Place { part: part.to_owned(), key: change.key.into() };
+            let package = catalogue.package(&place)?;
+            tracing::error!(ecosystem = ecosystem.id, package = %package, file = change.name,
+                "upstream states other bytes under old coordinates");
+            let version = ecosystem.registry.claimed_version(&package, &change.name).unwrap_or_default();
+            let (ecosystem, package) = (ecosystem.id.to_owned(), package.as_str().to_owned());
+            Some(ChangedFile { ecosystem, package, version, file: change.name, now: change.stated })
+        };
+        let changed: Vec<_> = changes.into_iter().filter_map(changed).collect();
+        self.documents.count_changed(changed.len() as u64);
+        changed
+    }
+
     /// Spools, cuts and stores what has come.
     async fn arrived(
         &self,
@@ -368,14 +410,14 @@ impl Catalogues {
                 .collect::<Result<_, DocumentError>>()?;
             let documents: (&mut dyn BufRead, _) = (&mut document, beside.as_mut_slice());
             let cut = cutting::cut(catalogue, (&path, &address), documents, &mut blocks, before.as_ref(), now);
-            let (table, length) = cut.map_err(|error| match error {
+            let cut = cut.map_err(|error| match error {
                 CutError::Invalid(invalid) => DocumentError::Invalid(invalid),
                 CutError::Io(error) => DocumentError::Unreadable(format!("{address} cannot be cut: {error}")),
             })?;
-            let bytes = table.encode().map_err(DocumentError::storage)?;
-            Ok::<_, DocumentError>((table, length, blocks, bytes))
+            let bytes = cut.table.encode().map_err(DocumentError::storage)?;
+            Ok::<_, DocumentError>((cut, blocks, bytes))
         };
-        let (table, length, blocks, bytes) =
+        let (cutting::Made { table, length, changes }, blocks, bytes) =
             tokio::task::spawn_blocking(cut).await.map_err(DocumentError::storage)??;
         let _storing = self.documents.storing().await;
         self.blobs.adopt(blocks, &table.body, length).await.map_err(DocumentError::storage)?;
@@ -396,7 +438,9 @@ impl Catalogues {
         self.store.record_document(&body, now).await.map_err(DocumentError::storage)?;
         let first = sources.first().map_or(&source.wanted.path, |first| &first.wanted.path);
         let beside = new(format!("{first}{TABLE}"), digest, size, Validators::default());
-        let row: DocumentRow = self.store.record_document(&beside, now).await.map_err(DocumentError::storage)?.row;
+        let changes = self.changed(member, part, changes);
+        let recorded = self.store.record_catalogue(&beside, &changes, now).await.map_err(DocumentError::storage)?;
+        let row: DocumentRow = recorded.row;
         Ok(Catalogued {
             member: Arc::clone(member),
             part: part.to_owned(),
@@ -407,6 +451,7 @@ impl Catalogues {
             day: None,
             table: Arc::new(table),
             validators,
+            catalogues: Weak::clone(&self.this),
         })
     }
 }
@@ -423,6 +468,7 @@ impl Catalogued {
             day: self.day,
             table: Arc::clone(&self.table),
             validators: self.validators.clone(),
+            catalogues: Weak::clone(&self.catalogues),
         }
     }
 }

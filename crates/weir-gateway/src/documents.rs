@@ -434,6 +434,11 @@ impl Documents {
     /// how many documents' bytes these were.
     pub async fn expire(&self, before: Timestamp) -> Result<usize, DocumentError> {
         let unnamed = self.store.expire_documents(before).await.map_err(DocumentError::storage)?;
+        self.give_up(unnamed).await
+    }
+
+    /// Deletes bytes that no row named a moment ago, as far as none does now; says how many these were.
+    pub(crate) async fn give_up(&self, unnamed: Vec<Digest>) -> Result<usize, DocumentError> {
         let mut deleted = 0;
         for digest in unnamed {
             // Nobody stores the same bytes again between the look and the deletion.
@@ -606,6 +611,11 @@ impl Documents {
     /// How long upstream's answers are taken for current.
     pub const fn lifetimes(&self) -> Lifetimes {
         self.lifetimes
+    }
+
+    /// Counts files of which upstream states another digest than at first.
+    pub(crate) fn count_changed(&self, files: u64) {
+        self.metrics.integrity.inc_by(files);
     }
 
     /// While this is held, bytes that are found to be there are not given up before a row names them.

@@ -20,6 +20,7 @@ use weir_upstream::Flights;
 use crate::account::{Account, Books};
 use crate::cache::Lru;
 use crate::catalogues::Catalogues;
+use crate::catalogues::made_shards::{MadeShards, SHARDS_BYTES};
 use crate::documents::{DocumentError, Documents, Held, Lifetimes};
 use crate::homes::Homes;
 use crate::hosted::HostedNames;
@@ -254,7 +255,7 @@ pub struct Gateway {
     wholes: Lru<catalogue::Key, Arc<catalogue::Whole>>,
     sharded: Lru<catalogue::Key, Arc<shards::Kept>>,
     /// Shards that were made here: where they are. Their weight is bytes on disk.
-    made_shards: Lru<shards::ShardKey, (Arc<weir_blob::Spool>, u64, u32)>,
+    made_shards: MadeShards,
     making: Flights<(catalogue::Key, catalogue::Made), Result<Arc<catalogue::Whole>, Arc<Failure>>>,
     transfers: Arc<Transfers>,
     stock: Arc<Stock>,
@@ -323,6 +324,7 @@ impl Gateway {
             Arc::clone(&parts.blobs),
             Arc::clone(&parts.clock),
         );
+        let made_shards = MadeShards::new(parts.blobs.beside("shards"), SHARDS_BYTES);
         let hot = Arc::new(Hot::new(settings.memory / 8));
         let means = Means {
             store: parts.store.clone(),
@@ -355,10 +357,10 @@ impl Gateway {
             uploads: tokio::sync::Semaphore::new(publish::AT_ONCE),
             own: Lru::new(OWN_BYTES),
             documents,
-            catalogues: Arc::new(catalogues),
+            catalogues,
             wholes: Lru::new(catalogue::PAGES_BYTES),
             sharded: Lru::new(settings.memory / 4),
-            made_shards: Lru::new(shards::SHARDS_BYTES),
+            made_shards,
             making: Flights::new(),
             transfers,
             stock,
@@ -446,6 +448,7 @@ impl Gateway {
     /// Forgets what was made of documents and rows: another process has brought in others.
     pub fn look_again(&self) {
         self.documents.forget();
+        self.catalogues.forget();
         self.learnt.add_all();
         self.known.clear();
         self.views.clear();

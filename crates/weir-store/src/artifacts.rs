@@ -77,7 +77,7 @@ impl Store {
                     if session.run(sql::artifacts::CHANGE, change).await? > 0 {
                         let event = changed_bytes(
                             (&new.ecosystem, &new.package, &new.version, &new.file),
-                            (&format!("sha256:{}", known.sha256), &format!("sha256:{}", new.sha256)),
+                            (Some(&format!("sha256:{}", known.sha256)), &format!("sha256:{}", new.sha256)),
                             None,
                         );
                         append(&mut session, &[event], at).await?;

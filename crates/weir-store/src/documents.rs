@@ -9,7 +9,8 @@ use crate::columns::{Columns, FromColumns};
 use crate::db::{transaction, values};
 use crate::error::StoreError;
 use crate::events::{NewEvent, append};
-use crate::rows::{DocumentRow, NewDocument, Recorded};
+use crate::rows::{ChangedFile, DocumentRow, NewDocument, Recorded};
+use crate::seen::changed_bytes;
 use crate::{Store, limits, sql};
 
 /// Rows that one transaction of [`Store::expire_documents`] deletes.
@@ -78,6 +79,17 @@ impl Store {
     /// Records what upstream sent. The same bytes as before only renew the moment of the check and the validators; others
     /// end one interval and begin the next, with an event `document-changed`. The blob must be stored already.
     pub async fn record_document(&self, new: &NewDocument, at: Timestamp) -> Result<Recorded, StoreError> {
+        self.record_catalogue(new, &[], at).await
+    }
+
+    /// The same of a document that tells of files of many packages, and of those of which it states another digest than was
+    /// stated at first: an event `changed-bytes` for each, in the same transaction, if the document is new.
+    pub async fn record_catalogue(
+        &self,
+        new: &NewDocument,
+        changed_files: &[ChangedFile],
+        at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
         const OPERATION: &str = "record_document";
         keys(OPERATION, &new.upstream, &new.path)?;
         let lock = lock(&new.upstream, &new.path);
@@ -113,7 +125,9 @@ impl Store {
                 ];
                 let row = session.one(sql::documents::OPEN, opened).await?;
                 let event = changed(&new.upstream, &new.path, before.map(|before| before.digest), Some(new.digest));
-                append(&mut session, &[event], at).await?;
+                let changes = changed_files.iter().map(|file| file.event(&new.digest));
+                let events: Vec<_> = changes.chain([event]).collect();
+                append(&mut session, &events, at).await?;
                 Recorded { row: row.ok_or(StoreError::Overtaken { operation: OPERATION })?, changed: true }
             }
         })
@@ -179,18 +193,13 @@ impl Store {
     pub async fn forget_documents(&self, ids: &[i64]) -> Result<Vec<Digest>, StoreError> {
         const OPERATION: &str = "forget_documents";
         let rows: Vec<_> = ids.iter().copied().map(crate::db::Value::from).collect();
-        let forgotten: Vec<Digest> = transaction!(self, OPERATION, |session| {
-            session.all_bulk(&sql::documents::FORGET, &[], &rows).await?
-        })?;
+        let forgotten: Vec<Digest> =
+            transaction!(self, OPERATION, |session| { session.all_bulk(&sql::documents::FORGET, &[], &rows).await? })?;
         self.unnamed(OPERATION, forgotten.into_iter().collect()).await
     }
 
     /// Those of some digests that no row names.
-    async fn unnamed(
-        &self,
-        operation: &'static str,
-        candidates: BTreeSet<Digest>,
-    ) -> Result<Vec<Digest>, StoreError> {
+    async fn unnamed(&self, operation: &'static str, candidates: BTreeSet<Digest>) -> Result<Vec<Digest>, StoreError> {
         let rows: Vec<_> = candidates.iter().map(crate::db::Value::from).collect();
         let mut session = self.db.read(operation).await?;
         let named: HashSet<Digest> =
@@ -220,6 +229,13 @@ fn changed(upstream: &str, path: &str, from: Option<Digest>, to: Option<Digest>)
         kind: "document-changed",
         subject: format!("{upstream} {path}"),
         body: json!({ "upstream": upstream, "path": path, "from": from, "to": to }),
+    }
+}
+
+impl ChangedFile {
+    fn event(&self, document: &Digest) -> NewEvent {
+        let place = (self.ecosystem.as_str(), self.package.as_str(), self.version.as_str(), self.file.as_str());
+        changed_bytes(place, (None, &self.now), Some(document))
     }
 }
 

@@ -32,6 +32,21 @@ pub struct DocumentRow {
     pub checked_at: Timestamp,
 }
 
+/// A file of which a catalogue states another digest than was stated at first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangedFile {
+    /// The ecosystem's id.
+    pub ecosystem: String,
+    /// The package, in normal form.
+    pub package: String,
+    /// Its version, as far as the file's name tells it.
+    pub version: String,
+    /// The file's name.
+    pub file: String,
+    /// What is stated now, with its algorithm.
+    pub now: String,
+}
+
 /// An upstream document that was fetched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewDocument {

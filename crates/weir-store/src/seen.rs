@@ -357,7 +357,7 @@ impl News<'_> {
                 written += 1;
                 events.push(changed_bytes(
                     (sight.ecosystem, sight.package, change.version, change.file),
-                    (&change.first, change.now),
+                    (Some(&change.first), change.now),
                     Some(sight.document),
                 ));
             }
@@ -374,7 +374,7 @@ impl News<'_> {
 /// Other bytes under the same name: what was (`first`) and what is (`now`).
 pub(crate) fn changed_bytes(
     (ecosystem, package, version, file): (&str, &str, &str, &str),
-    (first, now): (&str, &str),
+    (first, now): (Option<&str>, &str),
     document: Option<&Digest>,
 ) -> NewEvent {
     NewEvent {

@@ -45,7 +45,7 @@ pub(crate) fn cut(
     spool: &mut Spool,
     before: Option<&Before<'_>>,
     now: Timestamp,
-) -> Result<(Table, u64), CutError> {
+) -> Result<Made, CutError> {
     let (send, receive) = mpsc::sync_channel::<Vec<u8>>(WAITING);
     std::thread::scope(|scope| {
         let packer = scope.spawn(move || pack(receive, spool));
@@ -72,8 +72,29 @@ pub(crate) fn cut(
             (Ok(packed), cut) => (packed, cut?),
         };
         let length = packed.length;
-        Ok((taken.table(source, cut.base, packed, before, now), length))
+        let (table, changes) = taken.table(source, cut.base, packed, before, now);
+        Ok(Made { table, length, changes })
     })
+}
+
+/// A catalogue that was cut.
+pub(crate) struct Made {
+    pub(crate) table: Table,
+    /// Length of its bytes.
+    pub(crate) length: u64,
+    /// What upstream states otherwise than at first, and has not before.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// A piece that states another digest than at first.
+pub(crate) struct Change {
+    id: u64,
+    /// Its package.
+    pub(crate) key: Box<str>,
+    /// The file's name.
+    pub(crate) name: String,
+    /// What it states now.
+    pub(crate) stated: String,
 }
 
 /// What was written.
@@ -119,7 +140,7 @@ struct Taken {
     keys: HashMap<Box<str>, u32>,
     packages: Vec<Found>,
     pieces: Vec<(u64, u64)>,
-    changed: Vec<(u64, String)>,
+    changed: Vec<Change>,
     notes: Notes,
     total: u64,
 }
@@ -203,8 +224,11 @@ impl Taker<'_> {
             found.pieces.push((at, id));
             self.taken.notes.note(&mut found.noted, brief, &sight);
         }
-        if earlier.is_some_and(|earlier| earlier.stated != 0 && stated != 0 && earlier.stated != stated) {
-            self.taken.changed.push((id, piece.stated.chars().take(MAX_STATED).collect()));
+        if self.taken.changed.len() < MAX_CHANGED
+            && earlier.is_some_and(|earlier| earlier.stated != 0 && stated != 0 && earlier.stated != stated)
+        {
+            let stated = piece.stated.chars().take(MAX_STATED).collect();
+            self.taken.changed.push(Change { id, key: piece.key.into(), name: piece.name.to_owned(), stated });
         }
         Ok(())
     }
@@ -214,9 +238,16 @@ impl Taker<'_> {
 const MAX_STATED: usize = 160;
 
 impl Taken {
-    fn table(self, source: &str, base: String, packed: Packed, before: Option<&Before<'_>>, now: Timestamp) -> Table {
+    fn table(
+        self,
+        source: &str,
+        base: String,
+        packed: Packed,
+        before: Option<&Before<'_>>,
+        now: Timestamp,
+    ) -> (Table, Vec<Change>) {
         let Self { mut entries, keys, packages, pieces: seen, changed, notes, .. } = self;
-        let changed = all_changed(changed, before);
+        let (changed, changes) = all_changed(changed, before);
         let mut briefs = notes.briefs(entries.len());
         let mut order: Vec<(Box<str>, u32)> = keys.into_iter().collect();
         order.sort_unstable();
@@ -242,7 +273,7 @@ impl Taken {
             entry.package = places.get(entry.package as usize).copied().unwrap_or(FRAME);
         }
         let sights = sights(seen, before, now);
-        Table {
+        let table = Table {
             body: packed.digest,
             source: source.to_owned(),
             base,
@@ -253,19 +284,22 @@ impl Taken {
             sights,
             changed,
             briefs,
-        }
+        };
+        (table, changes)
     }
 }
 
-/// What was ever found changed stays so, whatever is stated now.
-fn all_changed(now: Vec<(u64, String)>, before: Option<&Before<'_>>) -> Vec<(u64, String)> {
+/// What was ever found changed stays so, whatever is stated now: all of it, and what of it is new.
+fn all_changed(now: Vec<Change>, before: Option<&Before<'_>>) -> (Vec<(u64, String)>, Vec<Change>) {
     let mut changed: Vec<_> = before.map(|before| before.table.changed.clone()).unwrap_or_default();
-    for (id, stated) in now {
-        if changed.iter().all(|(known, _)| *known != id) && changed.len() < MAX_CHANGED {
-            changed.push((id, stated));
+    let mut new = Vec::new();
+    for change in now {
+        if changed.iter().all(|(known, _)| *known != change.id) && changed.len() < MAX_CHANGED {
+            changed.push((change.id, change.stated.clone()));
+            new.push(change);
         }
     }
-    changed
+    (changed, new)
 }
 
 /// Most pieces of a catalogue that are remembered as changed.

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use weir_blob::Spool;
 use weir_core::Digest;
 use weir_core::catalogue::{Shard, Shards};
 use weir_core::registry::Document;
@@ -22,9 +20,6 @@ const LEVEL: i32 = 3;
 pub(crate) struct Sharded {
     /// The list as a file.
     pub(crate) list: Bytes,
-    /// Those that were made here: where they are in the spool.
-    pub(crate) made: HashMap<Digest, (u64, u32)>,
-    pub(crate) spool: Arc<Spool>,
     /// Upstream's, by digest: their addresses.
     pub(crate) upstream: HashMap<Digest, String>,
 }
@@ -38,18 +33,17 @@ pub(crate) struct Making<'a> {
     pub(crate) touched: &'a HashMap<Box<str>, Digest>,
 }
 
-/// Makes the shards of the packages that a page changes, and the list of all. Blocks.
+/// Makes the shards of the packages that a page changes, and the list of all. `keep` is given each that was made. Blocks.
 pub(crate) fn make(
     shards: &dyn Shards,
     making: &Making<'_>,
     list: &Document<'_>,
     theirs: Vec<Shard>,
     file: &File,
-    mut spool: Spool,
+    mut keep: impl FnMut(Digest, &[u8]) -> io::Result<()>,
 ) -> io::Result<Sharded> {
     let mut blocks = Blocks::new(file, making.table)?;
     let mut named = Vec::with_capacity(theirs.len());
-    let mut made = HashMap::new();
     let mut upstream = HashMap::new();
     for shard in theirs {
         // What the catalogue does not list was not judged.
@@ -72,12 +66,10 @@ pub(crate) fn make(
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
         let packed = zstd::bulk::compress(&shards.shard(&pieces), LEVEL)?;
         let digest = Digest::of(&packed);
-        let length = u32::try_from(packed.len()).map_err(io::Error::other)?;
-        made.insert(digest, (spool.length(), length));
-        spool.write(&packed).map_err(io::Error::other)?;
+        keep(digest, &packed)?;
         named.push((shard.key, digest));
     }
     let list = shards.write(list, &named).map_err(io::Error::other)?;
     let list = Bytes::from(zstd::bulk::compress(&list, LEVEL)?);
-    Ok(Sharded { list, made, spool: Arc::new(spool), upstream })
+    Ok(Sharded { list, upstream })
 }

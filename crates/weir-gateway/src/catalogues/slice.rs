@@ -1,5 +1,7 @@
 //! One package's pieces of a catalogue, which are its document.
 
+use std::sync::{Arc, Weak};
+
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use weir_blob::Blobs;
@@ -7,12 +9,15 @@ use weir_core::Digest;
 use weir_core::registry::Index;
 use weir_store::{ArtifactSeen, FirstSeen};
 
+use super::Catalogues;
 use super::table::{Block, Entry, Sight, Table, id, moment};
 use crate::documents::DocumentError;
+use crate::members::Member;
 
 /// A package's pieces: where they are and since when. It needs nothing else of its catalogue.
 #[derive(Debug)]
 pub struct Slice {
+    origin: Origin,
     key: Box<str>,
     body: Digest,
     /// The blocks that hold its pieces, with the pieces in each, in the order of the document.
@@ -23,9 +28,19 @@ pub struct Slice {
     seen_from: i64,
 }
 
+/// What a slice was cut from.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) catalogues: Weak<Catalogues>,
+    pub(super) member: Arc<Member>,
+    pub(super) part: Box<str>,
+    /// Digest of the pieces: see [`Listed::digest`](super::table::Listed::digest).
+    pub(super) digest: Digest,
+}
+
 impl Slice {
     /// The slice of a package by its place in the table.
-    pub(crate) fn of(table: &Table, package: usize, seen_from: i64) -> Self {
+    pub(super) fn of(table: &Table, package: usize, seen_from: i64, origin: Origin) -> Self {
         let mut blocks: Vec<(u32, Vec<Entry>)> = Vec::new();
         for entry in table.pieces_of(package).iter().filter_map(|(piece, _)| table.entries.get(*piece as usize)) {
             match blocks.last_mut() {
@@ -43,7 +58,7 @@ impl Slice {
         let is_own = |(id, _): &&(u64, String)| ids.binary_search(id).is_ok();
         let changed = table.changed.iter().filter(is_own).cloned().collect();
         let key = table.packages.get(package).map_or_else(Box::default, |listed| listed.key.clone());
-        Self { key, body: table.body, blocks, sights, changed, seen_from }
+        Self { origin, key, body: table.body, blocks, sights, changed, seen_from }
     }
 
     /// When what the pieces list was first seen, for the index that was read from them.
@@ -72,14 +87,34 @@ impl Slice {
         seen
     }
 
-    /// Reads the pieces, each followed by a line feed.
+    /// Reads the pieces, each followed by a line feed. Where the catalogue that they were found in was superseded and given up,
+    /// they are read from the current one, if it has the same: most packages are the same in very many catalogues.
     pub async fn read(&self, blobs: &Blobs) -> Result<Bytes, DocumentError> {
+        if let Some(pieces) = self.pieces(blobs).await? {
+            return Ok(pieces);
+        }
+        let again = match self.again().await {
+            Some(again) => again.pieces(blobs).await?,
+            None => None,
+        };
+        again.ok_or_else(|| DocumentError::Storage(format!("the kept catalogue {} is missing", self.body)))
+    }
+
+    /// The same pieces in the current catalogue.
+    async fn again(&self) -> Option<Arc<Self>> {
+        let Origin { catalogues, member, part, digest } = &self.origin;
+        let current = catalogues.upgrade()?.current(member, part, false).await.ok()?;
+        current.slice(&self.key).filter(|held| held.digest == *digest)?.slice
+    }
+
+    /// The pieces; `None` if the bytes are not there.
+    async fn pieces(&self, blobs: &Blobs) -> Result<Option<Bytes>, DocumentError> {
         let mut document = Vec::new();
         for (block, entries) in &self.blocks {
             let range = block.at..block.at + u64::from(block.packed);
             let stream = blobs.stream(&self.body, range).await.map_err(DocumentError::storage)?;
-            let missing = || DocumentError::Storage(format!("the kept catalogue {} is missing", self.body));
-            let chunks: Vec<Bytes> = stream.ok_or_else(missing)?.try_collect().await.map_err(DocumentError::storage)?;
+            let Some(stream) = stream else { return Ok(None) };
+            let chunks: Vec<Bytes> = stream.try_collect().await.map_err(DocumentError::storage)?;
             let packed = chunks.concat();
             let plain = block.plain as usize;
             let plain = tokio::task::spawn_blocking(move || zstd::bulk::decompress(&packed, plain))
@@ -91,7 +126,7 @@ impl Slice {
                 document.push(b'\n');
             }
         }
-        Ok(Bytes::from(document))
+        Ok(Some(Bytes::from(document)))
     }
 }
 

@@ -190,3 +190,58 @@ pub const MAX_TABLE: usize = 512 * 1024 * 1024;
 pub(crate) fn moment(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table {
+            body: Digest::of(b"body"),
+            source: String::from("tools/list"),
+            base: String::from("https://shop.example/tools/"),
+            blocks: vec![Block { at: 0, packed: 10, plain: 20 }],
+            entries: vec![Entry { package: 0, block: 0, at: 0, length: 20 }],
+            packages: vec![Listed { key: "saw".into(), digest: Digest::of(b"saw"), from: 0, count: 1 }],
+            pieces: vec![(0, 7)],
+            sights: vec![Sight { id: 7, stated: 1, first_seen: 2, last_absent: None }],
+            changed: Vec::new(),
+            briefs: Briefs { licenses: vec!["".into(), "MIT".into()], of_pieces: vec![1], latest: vec![Some(5)] },
+        }
+    }
+
+    #[test]
+    fn a_table_is_read_as_it_was_written() {
+        let read = Table::decode(&table().encode().unwrap()).unwrap();
+        assert_eq!(read.brief_of(0), Some((&[1][..], 5)));
+        assert_eq!(read.sight(7), table().sight(7));
+    }
+
+    #[test]
+    fn a_table_without_what_rules_read_is_read_too() {
+        let plain = postcard::to_stdvec(&table()).unwrap();
+        let read = Table::decode(&zstd::bulk::compress(&plain, 1).unwrap()).unwrap();
+        assert_eq!((read.find("saw"), read.brief_of(0)), (Some(0), None));
+    }
+
+    #[test]
+    fn a_table_that_contradicts_itself_is_refused() {
+        let spoilt: [fn(&mut Table); 6] = [
+            |table| table.entries[0].length = 21,
+            |table| table.pieces[0].0 = 1,
+            |table| table.packages[0].count = 2,
+            |table| table.briefs.of_pieces[0] = 2,
+            |table| table.briefs.of_pieces.clear(),
+            |table| table.briefs.latest.push(None),
+        ];
+        for (at, spoil) in spoilt.into_iter().enumerate() {
+            let mut table = table();
+            spoil(&mut table);
+            assert!(Table::decode(&table.encode().unwrap()).is_err(), "{at}");
+        }
+        let whole = table().encode().unwrap();
+        for length in 0..whole.len() {
+            assert!(Table::decode(&whole[..length]).is_err(), "cut off after {length} bytes");
+        }
+    }
+}

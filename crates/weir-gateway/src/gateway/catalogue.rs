@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::{HeaderValue, StatusCode, header};
 use tokio::sync::OnceCell;
 use tokio_util::io::ReaderStream;
@@ -39,6 +40,8 @@ pub const PAGES_BYTES: usize = 2 * 1024 * 1024 * 1024;
 pub const PAGE_RESTS: i64 = 60_000;
 /// Packages of which the store knows more that are judged one by one for a page.
 const MAX_APART: usize = 100_000;
+/// Packages that are judged by themselves at a time.
+const APART_AT_ONCE: usize = 16;
 /// Names that are read from the store at once.
 const NAMES_AT_ONCE: u32 = 1_000;
 
@@ -289,19 +292,16 @@ impl Gateway {
         let ecosystem = judging.ecosystem;
         let of = Wanting { ecosystem, stages: &judging.stages, base: &judging.base };
         judging.added = self.added(&of, catalogue, &judging.catalogued, beside).await?;
-        for package in self.known_apart(ecosystem, catalogue, &judging.catalogued.part).await? {
-            self.judge_apart(&mut judging, catalogue, &package).await?;
-        }
+        let known = self.known_apart(ecosystem, catalogue, &judging.catalogued.part).await?;
+        self.judge_apart(&mut judging, catalogue, known).await?;
         let judging = Arc::new(judging);
         let file = Arc::new(self.catalogues.file(&judging.catalogued).await?);
         let (mut judging, mut verdicts) = judged(judging, catalogue, &file).await?;
         if !verdicts.wanting.is_empty() {
-            for key in std::mem::take(&mut verdicts.wanting) {
-                let place = weir_core::catalogue::Place { part: judging.catalogued.part.clone(), key };
-                if let Some(package) = catalogue.package(&place) {
-                    self.judge_apart(&mut judging, catalogue, &package).await?;
-                }
-            }
+            let part = judging.catalogued.part.clone();
+            let named = |key| catalogue.package(&weir_core::catalogue::Place { part: part.clone(), key });
+            let wanting = std::mem::take(&mut verdicts.wanting).into_iter().filter_map(named).collect();
+            self.judge_apart(&mut judging, catalogue, wanting).await?;
             (judging, verdicts) = judged(Arc::new(judging), catalogue, &file).await?;
         }
         if verdicts.unreadable > 0 {
@@ -390,17 +390,26 @@ impl Gateway {
         Ok(apart)
     }
 
+    /// Judges packages by themselves, some at a time: the store answers many readers at once.
     async fn judge_apart(
         self: &Arc<Self>,
         judging: &mut Judging,
         catalogue: &dyn Catalogue,
-        package: &PackageName,
+        packages: Vec<PackageName>,
     ) -> Result<(), Failure> {
-        let Some(place) = catalogue.place(package) else { return Ok(()) };
-        // `None`: it has left the catalogue, its name is private, or its pieces cannot be read.
         let of = Wanting { ecosystem: judging.ecosystem, stages: &judging.stages, base: &judging.base };
-        let view = self.apart(&of, &judging.catalogued, &place.key, package).await?;
-        judging.apart.insert(place.key, view);
+        let current = &judging.catalogued;
+        let placed = packages.into_iter().filter_map(|package| Some((catalogue.place(&package)?.key, package)));
+        // `None`: it has left the catalogue, its name is private, or its pieces cannot be read.
+        let views = placed.map(|(key, package)| {
+            let of = &of;
+            async move {
+                let view = self.apart(of, current, &key, &package).await?;
+                Ok::<_, Failure>((key, view))
+            }
+        });
+        let views: Vec<_> = futures_util::stream::iter(views).buffer_unordered(APART_AT_ONCE).try_collect().await?;
+        judging.apart.extend(views);
         Ok(())
     }
 

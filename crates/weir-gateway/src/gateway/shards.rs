@@ -1,6 +1,5 @@
 //! Shards of a catalogue, and the list that names them.
 
-use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -22,8 +21,6 @@ use crate::respond;
 pub const MAX_LIST: usize = 64 * 1024 * 1024;
 /// Largest shard as a file, in bytes.
 pub const MAX_SHARD: u64 = 16 * 1024 * 1024;
-/// Bytes of disk for shards that were made here. Clients may hold a list that names older ones.
-pub const SHARDS_BYTES: usize = 512 * 1024 * 1024;
 
 /// The shards of a page, and what they were made from.
 pub(super) struct Kept {
@@ -32,8 +29,10 @@ pub(super) struct Kept {
     sharded: Sharded,
 }
 
-/// A shard of which something is left out: by whom it may be asked for, and its digest.
-pub(super) type ShardKey = (Key, Digest);
+/// For whom shards are made: they are told to nobody else.
+fn scope((stages, ecosystem, part): &Key) -> String {
+    format!("{stages}/{ecosystem}/{part}")
+}
 
 impl Gateway {
     /// The list of a part's shards.
@@ -56,12 +55,12 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         part.clone_into(&mut call.record.package);
         let etag = format!("\"{digest}\"");
-        let key = ((call.stages.clone(), call.ecosystem.id, part.to_owned()), digest);
-        if let Some(bytes) = self.made_shard(&key).await? {
+        let key = (call.stages.clone(), call.ecosystem.id, part.to_owned());
+        if let Some(bytes) = self.made_shard(&key, digest).await? {
             return Ok(file(call, &etag, bytes));
         }
         let kept = self.sharded(call, part).await?;
-        if let Some(bytes) = self.made_shard(&key).await? {
+        if let Some(bytes) = self.made_shard(&key, digest).await? {
             return Ok(file(call, &etag, bytes));
         }
         let absent = || Failure::NotFound(String::from("no list of shards names this one"));
@@ -72,16 +71,17 @@ impl Gateway {
         Ok(file(call, &etag, bytes))
     }
 
-    async fn made_shard(&self, key: &ShardKey) -> Result<Option<Bytes>, Failure> {
-        use std::os::unix::fs::FileExt as _;
-        let Some((spool, at, length)) = self.made_shards.get(key) else { return Ok(None) };
-        let read = move || {
-            let mut bytes = vec![0; length as usize];
-            let file = spool.reader().map_err(io::Error::other)?;
-            file.read_exact_at(&mut bytes, at).map(|()| Bytes::from(bytes))
-        };
-        let bytes = tokio::task::spawn_blocking(read).await.map_err(Failure::internal)?;
-        bytes.map(Some).map_err(Failure::internal)
+    async fn made_shard(&self, key: &Key, digest: Digest) -> Result<Option<Bytes>, Failure> {
+        let (shards, scope) = (self.made_shards.clone(), scope(key));
+        let get = tokio::task::spawn_blocking(move || shards.get(&scope, &digest)).await;
+        get.map_err(Failure::internal)?.map_err(Failure::internal)
+    }
+
+    /// Removes shards that no list has named for long; says how many.
+    pub(super) async fn tend_shards(&self) -> Result<usize, Failure> {
+        let (shards, now) = (self.made_shards.clone(), self.clock.now());
+        let tended = tokio::task::spawn_blocking(move || shards.tend(now)).await;
+        tended.map_err(Failure::internal)?.map_err(Failure::internal)
     }
 
     /// The shards of a part as these stages see it, made now if what is kept does not hold.
@@ -110,23 +110,20 @@ impl Gateway {
         }
         let body = self.documents.body(&list).await?;
         let file = self.catalogues.file(&current).await?;
-        let spool = self.blobs.spool().map_err(Failure::internal)?;
         let (url, made_from) = (list.url.clone(), Arc::clone(&whole));
+        let (made_shards, scope, now) = (self.made_shards.clone(), scope(&key), self.clock.now());
         let make = move || {
             let body = zstd::bulk::decompress(&body, MAX_LIST)
                 .map_err(|error| DocumentError::Unreadable(format!("{url} is no zstd file: {error}")))?;
             let document = Document { url: &url, content_type: "", body: &body };
             let theirs = shards.read(&document)?;
             let making = Making { table: &current.table, hidden: &made_from.hidden, touched: &made_from.touched };
-            sharded::make(shards, &making, &document, theirs, &file, spool).map_err(DocumentError::storage)
+            let keep = |digest, bytes: &[u8]| made_shards.named(&scope, [(digest, bytes)], now);
+            sharded::make(shards, &making, &document, theirs, &file, keep).map_err(DocumentError::storage)
         };
         let sharded = call.phases.time(Phase::Render, tokio::task::spawn_blocking(make)).await;
         let sharded = sharded.map_err(Failure::internal)??;
-        for (digest, (at, length)) in &sharded.made {
-            let weight = *length as usize + 256;
-            self.made_shards.insert((key.clone(), *digest), (Arc::clone(&sharded.spool), *at, *length), weight);
-        }
-        let weight = sharded.list.len() + (sharded.made.len() + sharded.upstream.len()) * 200;
+        let weight = sharded.list.len() + sharded.upstream.len() * 200;
         let kept = Arc::new(Kept { state: whole.state, list: list.digest, sharded });
         self.sharded.insert(key, Arc::clone(&kept), weight);
         Ok(kept)

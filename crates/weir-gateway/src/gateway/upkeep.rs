@@ -59,9 +59,10 @@ impl Gateway {
     }
 
     /// Forgets upstream documents that stopped being current before `before`, and deletes the bytes that nothing names any
-    /// more; says how many documents' bytes these were.
+    /// more; says how many documents' bytes these were. Of catalogues those go as soon as nothing needs them.
     pub async fn expire_documents(&self, before: Timestamp) -> Result<usize, Failure> {
-        Ok(self.documents.expire(before).await?)
+        self.tend_shards().await?;
+        Ok(self.catalogues.tend().await? + self.documents.expire(before).await?)
     }
 
     /// Evicts artifact bytes until there are well under [`Settings::cache_limit`](super::Settings) of them, and ends what an

@@ -229,6 +229,7 @@ struct TestShop {
     clock: Arc<FixedClock>,
     directory: tempfile::TempDir,
     blobs: Option<Arc<Blobs>>,
+    store: Store,
 }
 
 struct Answer {
@@ -249,7 +250,8 @@ impl TestShop {
         let directory = tempfile::tempdir().unwrap();
         let upstream = FakeUpstream::start().await;
         let gateway = Self::gateway(policy, &upstream, &clock, directory.path(), None).await;
-        Self { upstream, gateway, clock, directory, blobs: None }
+        let store = gateway.store().clone();
+        Self { upstream, gateway, clock, directory, blobs: None, store }
     }
 
     async fn gateway(
@@ -271,7 +273,8 @@ impl TestShop {
             clock: Arc::clone(clock) as Arc<dyn Clock>,
             policy: Arc::new(Policy::parse(policy, ALL).unwrap()),
             advisories: Arc::new(Index::empty()),
-            settings: Settings::default(),
+            // Facts of a small package are kept in memory, its document is not.
+            settings: Settings { memory: 64 * 1024, ..Settings::default() },
         })
     }
 
@@ -489,7 +492,7 @@ async fn what_is_said_of_one_release_for_all_that_are_like_it_is_what_is_said_of
         "[stage.dev]\nlicense = { allow = [\"MIT\"], unknown = \"block\" }\nminimum-age = { days = 3 }\n",
         "[stage.dev]\nminimum-age = { days = 30 }\ndenied = [\"pkg:shop/tool4\", \"pkg:shop/tool9@1.3.0\"]\n",
         "[stage.dev]\nallow-only = [\"pkg:shop/tool1*\"]\n",
-        "[stage.dev]\nnot-after = { at = \"2026-10-25\", except = [\"pkg:shop/tool7\"] }\n",
+        "[stage.dev]\nnot-after = { at = \"2026-10-25T00:00:00Z\", except = [\"pkg:shop/tool7\"] }\n",
         "[stage.dev]\nvulnerability = { block-cvss = 7.0 }\nunassessed = \"block\"\n",
         "[stage.dev]\nmode = \"observe\"\nlicense = { deny = [\"MIT\"] }\n",
         "[stage.dev]\nlicense = { deny = [\"AGPL-3.0-only\"] }\nprivate-name = [\"tool3*\"]\n[[waiver]]\npackage = \"pkg:shop/tool5\"\n\
@@ -520,4 +523,145 @@ async fn what_is_said_of_one_release_for_all_that_are_like_it_is_what_is_said_of
         assert_eq!(brief, shown(&shop, "tools").await, "{policy}, changed");
         assert!(!brief.contains(&String::from("tool2-1.1.0.box")) || policy.contains("observe"), "{policy}");
     }
+}
+
+impl TestShop {
+    /// How many blobs are kept.
+    fn kept(&self) -> usize {
+        fn files(directory: &std::path::Path) -> usize {
+            let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+            entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+        }
+        files(&self.directory.path().join("blobs"))
+    }
+
+    /// How many lists are kept that are not current any more.
+    async fn past(&self) -> usize {
+        let base = format!("{}/", self.upstream.url().trim_end_matches('/'));
+        self.store.past_documents(&base, "tools/list").await.unwrap().len()
+    }
+
+    fn hours(&self, hours: i64) {
+        self.clock.set(self.clock.now().plus_millis(hours * 60 * 60 * 1000));
+    }
+}
+
+/// A shelf whose list differs from hour to hour, but for the saws.
+fn at_hour(hour: usize) -> String {
+    let long = "x".repeat(100_000);
+    let saw = |number: u32| {
+        format!("file saw-{number}.0.0.box {} license={long}\n", Digest::of(format!("saw {number}").as_bytes()))
+    };
+    format!("{}{}file axe-{hour}.0.0.box {}\n", saw(1), saw(2), Digest::of(b"axe"))
+}
+
+#[tokio::test]
+async fn lists_that_were_superseded_are_given_up_and_what_was_read_from_them_stays_readable() {
+    let shop = TestShop::new("[stage.dev]\n").await;
+    for file in ["saw-1.0.0.box", "saw-2.0.0.box"] {
+        shop.upstream.put(&format!("/tools/{file}"), FakeResponse::ok(file.replace("-", " ").replace(".0.0.box", "")));
+    }
+    let mut kept = Vec::new();
+    for hour in 0..8 {
+        shop.upstream.put("/tools/list", FakeResponse::ok(at_hour(hour)));
+        assert!(shop.list().await.contains(&format!("axe-{hour}.0.0.box")));
+        if hour == 0 {
+            // What is known of the saws is kept from here on: nothing of them changes.
+            assert_eq!(shop.ask("/dev/shop/tools/saw-1.0.0.box", &[]).await.status, 200);
+        }
+        kept.push(shop.kept());
+        shop.hours(1);
+    }
+    assert_eq!(kept[3], kept[7], "disk does not grow with each list: {kept:?}");
+    assert_eq!(shop.past().await, 1);
+    // The document of the saws lies in a list that is gone.
+    let second = shop.ask("/dev/shop/tools/saw-2.0.0.box", &[]).await;
+    assert_eq!((second.status, second.text().as_str()), (200, "saw 2"));
+}
+
+#[tokio::test]
+async fn a_list_that_was_superseded_a_moment_ago_is_kept_for_who_still_reads_it() {
+    let shop = TestShop::new("[stage.dev]\n").await;
+    for minutes in 0..3 {
+        shop.upstream.put("/tools/list", FakeResponse::ok(at_hour(minutes)));
+        shop.list().await;
+        shop.clock.set(shop.clock.now().plus_millis(10 * 60 * 1000));
+    }
+    assert_eq!(shop.past().await, 2);
+    shop.hours(1);
+    // Also where no other list comes.
+    assert_eq!(shop.gateway.expire_documents(shop.clock.now().plus_days(-365)).await.unwrap(), 4);
+    assert_eq!(shop.past().await, 0);
+    assert_eq!(shop.list().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_file_that_is_stated_with_another_digest_is_an_event_once() {
+    let shop = TestShop::new("[stage.dev]\n").await;
+    shop.stock(&STOCK);
+    shop.list().await;
+    let mut changed = STOCK;
+    changed[1].1 = "another saw 2";
+    for days in 1..3 {
+        shop.stock(&changed);
+        shop.days(days);
+        shop.list().await;
+        changed[0].1 = "another saw 1";
+    }
+    let events = shop.store.events(0, 100).await.unwrap();
+    let changed: Vec<_> = events.iter().filter(|event| event.kind == "changed-bytes").collect();
+    let subjects: Vec<&str> = changed.iter().map(|event| event.subject.as_str()).collect();
+    assert_eq!(subjects, ["shop/tools/saw/saw-2.0.0.box", "shop/tools/saw/saw-1.0.0.box"]);
+    assert!(changed[0].body.contains(&Digest::of(b"another saw 2").to_string()), "{}", changed[0].body);
+}
+
+#[tokio::test]
+async fn what_is_damaged_or_absurd_is_told_and_the_last_good_list_is_served() {
+    let shop = TestShop::new("[stage.dev]\n").await;
+    shop.stock(&STOCK);
+    assert_eq!(shop.list().await.len(), 4);
+    let list = |at: usize| format!("file new{at}-1.0.0.box {}\n", Digest::of(at.to_string().as_bytes()));
+    let good = packed((0..2_000).map(list).collect::<String>().as_bytes());
+    let mut garbled = good.clone();
+    let middle = garbled.len() / 2;
+    garbled[middle..].reverse();
+    let endless = format!("# {}\n", "x".repeat(weir_gateway::catalogues::cutting::MAX_PIECE + 1));
+    let damaged = [
+        (good[..good.len() - 20].to_vec(), "list.zst"),
+        (garbled, "list.zst"),
+        (b"this is no zstd".to_vec(), "list.zst"),
+        (vec![0x28, 0xb5, 0x2f, 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "list.zst"),
+        (packed(format!("file {endless}").as_bytes()), "pieces of"),
+        (packed(b"broken\n"), "a line is broken"),
+    ];
+    for (at, (bytes, told)) in damaged.into_iter().enumerate() {
+        shop.upstream.put("/tools/list.zst", FakeResponse::ok(bytes));
+        shop.days(1);
+        let answer = shop.ask("/dev/shop/tools/list", &[]).await;
+        assert_eq!(answer.status, 200, "{at}: {}", answer.text());
+        assert_eq!(answer.text().matches("file ").count(), 4, "{at}");
+        let stale = answer.headers["weir-stale"].to_str().unwrap();
+        assert!(stale.contains(told), "{at}: {stale}");
+    }
+    // What comes after is taken again.
+    shop.upstream.put("/tools/list.zst", FakeResponse::ok(good));
+    shop.days(1);
+    assert_eq!(shop.list().await.len(), 2_000);
+}
+
+/// As a file with a checksum, like those of the zstd command.
+fn packed(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_checksum(true).unwrap();
+    std::io::Write::write_all(&mut encoder, plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_no_list_where_none_was_kept() {
+    let shop = TestShop::new("[stage.dev]\n").await;
+    shop.upstream.put("/tools/list.zst", FakeResponse::ok("this is no zstd"));
+    let answer = shop.ask("/dev/shop/tools/list", &[]).await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(answer.text().contains("cannot be cut"), "{}", answer.text());
 }

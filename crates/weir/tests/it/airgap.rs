@@ -18,25 +18,25 @@ async fn filled() -> Place {
 }
 
 /// The same place as another machine: another data directory, and nobody to ask.
-fn away(place: &mut Place, name: &str) -> PathBuf {
+pub fn away(place: &mut Place, name: &str) -> PathBuf {
     let here = std::mem::replace(&mut place.data, place.directory.path().join(name));
     fs::create_dir_all(&place.data).unwrap();
     place.configure("");
     here
 }
 
-fn key(place: &Place) -> String {
+pub fn key(place: &Place) -> String {
     place.weir(["export", "--key"]).expect(0).out.trim().to_owned()
 }
 
-fn export(place: &Place, name: &str, more: &[&str]) -> (PathBuf, Value) {
+pub fn export(place: &Place, name: &str, more: &[&str]) -> (PathBuf, Value) {
     let path = place.directory.path().join(name);
     let arguments = ["export", "--to", path.to_str().unwrap(), "--format", "json"];
     let report = place.weir(arguments.into_iter().chain(more.iter().copied())).expect(0).json();
     (path, report)
 }
 
-fn import(place: &Place, bundle: &Path, key: &str, more: &[&str]) -> Ran {
+pub fn import(place: &Place, bundle: &Path, key: &str, more: &[&str]) -> Ran {
     let arguments = ["import", bundle.to_str().unwrap(), "--trust", key, "--format", "json"];
     place.weir(arguments.into_iter().chain(more.iter().copied()))
 }

@@ -8,6 +8,7 @@
 
 mod access;
 mod airgap;
+mod airgap_catalogues;
 mod around;
 mod backup;
 mod cache;
