@@ -62,7 +62,7 @@ impl Alike {
         // one is said at all between.
         let old = said(&view("", OLD)?)?;
         let age = AGES.into_iter().find(|age| view("", *age).and_then(|view| said(&view)).as_ref() == Some(&old))?;
-        let outcome = |license: &Box<str>| {
+        let outcome = |license: &str| {
             let view = view(license, age)?;
             let refused = view.served().first()?.artifacts.first()?.refused.is_some();
             let judged = view.judged.together();
@@ -70,7 +70,8 @@ impl Alike {
             let rule = || reasons.iter().next().map_or_else(String::new, |reason| reason.rule.to_string());
             Some(Outcome { refused: refused.then(rule), changes_at: judged.changes_at })
         };
-        let of_license: Vec<Outcome> = table.briefs.licenses.iter().map(outcome).collect::<Option<_>>()?;
+        let of_license: Vec<Outcome> =
+            table.briefs.licenses.iter().map(|license| outcome(license)).collect::<Option<_>>()?;
         let changes_at = of_license.iter().filter_map(|outcome| outcome.changes_at).min();
         let settled = judging.now.plus_days(-age);
         Some(Self { settled, of_license, changes_at, examples: AtomicUsize::new(EXAMPLES) })

@@ -177,6 +177,27 @@ pub async fn past_versions_are_listed_and_forgotten_one_by_one(f: Fixture) {
     assert_eq!(f.store.past_documents(UPSTREAM, PATH).await.unwrap(), []);
 }
 
+pub async fn files_that_a_new_catalogue_states_otherwise_are_events_with_it(f: Fixture) {
+    let changed = weir_store::ChangedFile {
+        ecosystem: String::from("conda"),
+        package: String::from("conda-forge/linux-64/tool"),
+        version: String::from("1.0"),
+        file: String::from("tool-1.0-0.conda"),
+        now: String::from("sha256:ab"),
+    };
+    for millis in [10, 20] {
+        // The second time it is the same document: nothing of it is new.
+        f.store.record_catalogue(&document("one"), std::slice::from_ref(&changed), at(millis)).await.unwrap();
+    }
+    let events = f.store.events(0, 10).await.unwrap();
+    let told: Vec<_> = events.iter().map(|event| (event.kind.as_str(), event.subject.as_str())).collect();
+    let subject = format!("{UPSTREAM} {PATH}");
+    let file = "conda/conda-forge/linux-64/tool/tool-1.0-0.conda";
+    assert_eq!(told, [("changed-bytes", file), ("document-changed", subject.as_str())]);
+    let body: serde_json::Value = serde_json::from_str(&events[0].body).unwrap();
+    assert_eq!((&body["now"], &body["first"]), (&"sha256:ab".into(), &serde_json::Value::Null));
+}
+
 pub async fn a_change_is_an_event_in_the_same_transaction(f: Fixture) {
     f.store.record_document(&document("one"), at(10)).await.unwrap();
     f.store.record_document(&document("two"), at(20)).await.unwrap();

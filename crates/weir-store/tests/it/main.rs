@@ -99,6 +99,7 @@ macro_rules! store_suite {
                 retention_forgets_only_closed_intervals,
                 retention_keeps_digests_that_came_back,
                 past_versions_are_listed_and_forgotten_one_by_one,
+                files_that_a_new_catalogue_states_otherwise_are_events_with_it,
                 a_change_is_an_event_in_the_same_transaction,
             }
             facts {
