@@ -3,9 +3,8 @@
 use std::io::Cursor;
 
 use weir_archive::Limits;
+use weir_core::Ecosystem;
 use weir_core::registry::Expected;
-
-use crate::ALL;
 
 /// Small, so that no input takes long.
 const LIMITS: Limits = Limits {
@@ -21,16 +20,16 @@ const LIMITS: Limits = Limits {
 };
 
 /// File names of which each ecosystem looks into the file, and the packages that they would be of.
-const FILES: [(&str, &str, &str); 9] = [
-    ("pypi", "demo", "demo-1.0-py3-none-any.whl"),
-    ("pypi", "demo", "demo-1.0.tar.gz"),
-    ("npm", "demo", "demo-1.0.0.tgz"),
-    ("cargo", "demo", "demo-1.0.0.crate"),
-    ("conda", "conda-forge/noarch/demo", "demo-1.0-0.conda"),
-    ("conda", "conda-forge/noarch/demo", "demo-1.0-0.tar.bz2"),
-    ("cran", "demo", "demo_1.0.tar.gz"),
-    ("go", "example.com/demo", "v1.0.0.zip"),
-    ("maven", "org.example:demo", "demo-1.0.jar"),
+const FILES: [(&Ecosystem, &str, &str); 9] = [
+    (&weir_pypi::ECOSYSTEM, "demo", "demo-1.0-py3-none-any.whl"),
+    (&weir_pypi::ECOSYSTEM, "demo", "demo-1.0.tar.gz"),
+    (&weir_npm::ECOSYSTEM, "demo", "demo-1.0.0.tgz"),
+    (&weir_cargo::ECOSYSTEM, "demo", "demo-1.0.0.crate"),
+    (&weir_conda::ECOSYSTEM, "conda-forge/noarch/demo", "demo-1.0-0.conda"),
+    (&weir_conda::ECOSYSTEM, "conda-forge/noarch/demo", "demo-1.0-0.tar.bz2"),
+    (&weir_cran::ECOSYSTEM, "demo", "demo_1.0.tar.gz"),
+    (&weir_go::ECOSYSTEM, "example.com/demo", "v1.0.0.zip"),
+    (&weir_maven::ECOSYSTEM, "org.example:demo", "demo-1.0.jar"),
 ];
 
 /// A zip archive.
@@ -61,8 +60,7 @@ pub fn conda(bytes: &[u8]) {
 
 /// The bytes as an artifact of each kind.
 pub fn artifacts(bytes: &[u8]) {
-    for (id, package, file) in FILES {
-        let Some(ecosystem) = ALL.iter().find(|ecosystem| ecosystem.id == id) else { continue };
+    for (ecosystem, package, file) in FILES {
         let Ok(package) = ecosystem.names.parse(package) else { continue };
         let expected = Expected { package: &package, version: "1.0.0" };
         let _ = weir_inspect::inspect_within(&LIMITS, ecosystem.registry, file, &mut Cursor::new(bytes), &expected);
