@@ -128,18 +128,9 @@ async fn greet(
     let policy = gateway.policy();
     let stage = policy.stage("dev").or_else(|| policy.stages().next());
     if let Some(stage) = stage {
-        output::line(format!("\npoint clients at stage {}:", stage.name));
-        let setup = weir_api::welcome::setup(gateway, &stage.name);
-        let width = setup.iter().map(|(client, _)| client.chars().count()).max().unwrap_or_default();
-        let mut last = "";
-        for (client, lines) in &setup {
-            for line in lines.lines() {
-                // A client's name stands on the first of its lines only.
-                let shown = if *client == last { "" } else { client };
-                last = client;
-                output::line(format!("  {shown:<width$}  {line}"));
-            }
-        }
+        let url = &gateway.settings().public_url;
+        output::line(format!("clients     weir use {} --server {url}", stage.name));
+        output::line(format!("            or by hand: {url}/ shows each client's lines"));
     }
     output::line("");
     Ok(())

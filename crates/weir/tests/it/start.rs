@@ -33,13 +33,10 @@ async fn a_first_start_makes_everything_and_says_how_to_go_on() {
     assert!(out.contains("made now"), "{out}");
     assert!(out.contains("advisories  none yet"), "{out}");
     assert!(out.contains("admin token weir_"), "{out}");
-    for line in [
-        format!("pip install --index-url http://{}/dev/pypi/simple/ PACKAGE", server.address),
-        format!("npm config set registry http://{}/dev/npm/", server.address),
-        format!("registry = \"sparse+http://{}/dev/cargo/\"", server.address),
-    ] {
-        assert!(out.contains(&line), "`{line}` is missing from\n{out}");
-    }
+    let url = format!("http://{}", server.address);
+    assert!(out.contains(&format!("clients     weir use dev --server {url}\n")), "{out}");
+    assert!(out.contains(&format!("{url}/ shows each client's lines")), "{out}");
+    assert!(out.lines().count() < 12, "few lines, so that the token is seen: {out}");
     assert_eq!(server.simple("dev", "example")["files"].as_array().unwrap().len(), 1);
     server.stop();
 
@@ -48,26 +45,6 @@ async fn a_first_start_makes_everything_and_says_how_to_go_on() {
     assert!(!server.out().contains("admin token"), "{}", server.out());
     assert!(!server.out().contains("made now"), "{}", server.out());
     assert_eq!(fs::read_to_string(place.data.join("policy.toml")).unwrap(), policy);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_set_up_lines_stand_in_one_column() {
-    let place = Place::new().await;
-    let out = place.serve().out();
-    let lines: Vec<&str> = out.lines().skip_while(|line| !line.starts_with("point clients")).skip(1).collect();
-    let lines: Vec<&str> = lines.into_iter().take_while(|line| line.starts_with("  ")).collect();
-    assert!(lines.len() >= 9, "{out}");
-    let column = lines.iter().map(|line| 2 + line[2..].find("  ").unwrap_or(0)).max().unwrap();
-    for line in &lines {
-        // A name, or nothing, then the set-up line.
-        let (name, rest) = line.split_at(column.max("  yarn classic".len()));
-        assert!(rest.starts_with("  ") && !rest.trim_start().is_empty(), "{line}\n{out}");
-        // What is to be written into a file is set in further there.
-        assert!(name.trim().is_empty() || rest.len() - rest.trim_start().len() == 2, "{line}\n{out}");
-        assert!(name.trim().len() <= "yarn classic".len(), "{line}");
-    }
-    let cargo: Vec<_> = lines.iter().filter(|line| line.trim_start().starts_with("cargo ")).collect();
-    assert_eq!(cargo.len(), 1, "a client's name stands once: {out}");
 }
 
 #[cfg(unix)]
