@@ -11,12 +11,14 @@
 //! | [`client`] | where does a package manager keep its settings, and whom does it ask? |
 //! | [`lockfile`] | which packages does a project's file name, where, and who needs them? |
 //! | [`hosting`] | how does a package of one's own get in, and what would an upstream say of it? |
+//! | [`attestation`] | which bytes does an attestation speak of, under which name? |
 //! | [`facts`] | what is known about a release when it is judged? |
 //! | [`purl`] | how is a package named across ecosystems? |
 //! | [`severity`] | how bad is a vulnerability, and who says so? |
 //! | [`digest`] | which bytes are meant? |
 //! | [`time`] | when? |
 
+pub mod attestation;
 pub mod catalogue;
 pub mod client;
 pub mod digest;

@@ -6,13 +6,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use weir_core::PackageName;
+use weir_core::attestation::{PAYLOAD_TYPE, Statement};
 use weir_core::digest::{StatedDigests, unhex};
 use weir_core::ecosystem::Names as _;
 use weir_core::hosting::{
     BASE, Body, Change, Content, Done, Hosted, HostedDocument, Hosting, Identity, Unreadable, Upload, Write,
 };
 use weir_core::registry::{Entry, Method, Problem, Reply, RouteError};
+use weir_core::{PackageName, Purl};
 
 use crate::artifact::declared_release;
 use crate::packument::conventional_file;
@@ -210,8 +211,10 @@ fn upload(
     let tarball = tarball.ok_or_else(|| invalid("the publication has no artifact"))?;
     let bytes =
         STANDARD.decode(tarball.trim()).map_err(|error| invalid(format!("the artifact is not base64: {error}")))?;
-    let stated = manifest.get("dist").map(stated).transpose()?.unwrap_or_default();
-    let provenance = provenance.map(|(kind, bundle)| attestations(&kind, &bundle)).transpose()?;
+    let mut stated = manifest.get("dist").map(stated).transpose()?.unwrap_or_default();
+    let release = Purl::new(&crate::ECOSYSTEM, &package, Some(&version)).to_string();
+    let provenance =
+        provenance.map(|(kind, bundle)| attestations(&kind, &bundle, &release, &mut stated)).transpose()?;
     manifest.remove("dist");
     manifest.remove("deprecated");
     manifest.retain(|key, _| !key.starts_with('_') || key == "_hasShrinkwrap");
@@ -263,19 +266,30 @@ fn stated(dist: &Value) -> Result<StatedDigests, Unreadable> {
     Ok(stated)
 }
 
-/// A Sigstore bundle as npm serves it. Weir does not verify it.
-fn attestations(kind: &str, bundle: &str) -> Result<Vec<u8>, Unreadable> {
+/// A Sigstore bundle as npm serves it. It must be about this release, by its name and by the artifact's bytes: what it says of
+/// those is added to what the upload states. Its signatures are not verified.
+fn attestations(kind: &str, bundle: &str, release: &str, stated: &mut StatedDigests) -> Result<Vec<u8>, Unreadable> {
     if bundle.len() > MAX_PROVENANCE {
         return Err(invalid(format!("the provenance is longer than {MAX_PROVENANCE} bytes")));
     }
     let bundle: Map<String, Value> = serde_json::from_str(bundle)
         .map_err(|error| invalid(format!("the provenance is not a JSON object: {error}")))?;
-    let payload = bundle.get("dsseEnvelope").and_then(|envelope| envelope.get("payload")).and_then(Value::as_str);
-    let statement: Option<Value> =
-        payload.and_then(|text| STANDARD.decode(text).ok()).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let predicate = statement.as_ref().and_then(|statement| statement.get("predicateType")).cloned();
-    let predicate = predicate.unwrap_or_else(|| Value::from("https://slsa.dev/provenance/v1"));
-    let attestation = json!({ "predicateType": predicate, "bundle": bundle, "mediaType": kind });
+    let wrong = |what: String| invalid(format!("the provenance is none of `{release}`: {what}"));
+    let envelope = bundle.get("dsseEnvelope");
+    let part = |name: &str| envelope.and_then(|envelope| envelope.get(name)).and_then(Value::as_str);
+    if part("payloadType") != Some(PAYLOAD_TYPE) {
+        return Err(wrong(format!("it has no envelope of the type {PAYLOAD_TYPE}")));
+    }
+    let signatures = envelope.and_then(|envelope| envelope.get("signatures")).and_then(Value::as_array);
+    if signatures.is_none_or(Vec::is_empty) || !bundle.get("verificationMaterial").is_some_and(Value::is_object) {
+        return Err(wrong(String::from("it has no signature with what verifies it")));
+    }
+    let statement = Statement::read(part("payload").unwrap_or_default()).map_err(|error| wrong(error.to_string()))?;
+    if statement.subject != release {
+        return Err(wrong(format!("it is about `{}`", excerpt(&statement.subject))));
+    }
+    statement.agrees(stated).map_err(|error| wrong(error.to_string()))?;
+    let attestation = json!({ "predicateType": statement.predicate_type, "bundle": bundle, "mediaType": kind });
     Ok(json!({ "attestations": [attestation] }).to_string().into_bytes())
 }
 

@@ -1,11 +1,12 @@
 //! Packages of one's own: the upload form of PyPI's "legacy" API, and the page that such a package has.
 //!
 //! The form has no specification; it is what twine, uv, poetry and flit send (docs.pypi.org, "Upload API"). One request
-//! brings one file. Attestations (PEP 740) come in the field `attestations` and are served as they came; Weir does not
-//! verify them.
+//! brings one file. Attestations (PEP 740) come in the field `attestations` and are served as they came. They must be
+//! about the file that they come with; their signatures are not verified.
 
 use serde_json::{Map, Value, json};
 use weir_core::PackageName;
+use weir_core::attestation::Statement;
 use weir_core::digest::StatedDigests;
 use weir_core::ecosystem::{Names as _, Versions as _};
 use weir_core::hosting::{
@@ -138,8 +139,9 @@ fn upload(form: &Form) -> Result<Upload, Unreadable> {
     };
     let source = field("home_page").is_some() || form.values("project_urls").any(|url| named(&url));
     let classified = form.values("classifiers").any(|classifier| classifier.starts_with("License ::"));
+    let provenance = field("attestations").map(|text| provenance(text, file, &mut stated)).transpose()?;
     Ok(Upload {
-        provenance: field("attestations").map(provenance).transpose()?,
+        provenance,
         package,
         version: spelled,
         metadata: json!({ "summary": summary }),
@@ -156,18 +158,38 @@ fn upload(form: &Form) -> Result<Upload, Unreadable> {
     })
 }
 
-/// Attestations as a provenance object (PEP 740). Who publishes is not verified, and the object says so by its kind.
-fn provenance(text: &str) -> Result<Vec<u8>, Unreadable> {
+/// Attestations as a provenance object (PEP 740). Each must be about this file, by its name and by its bytes: what it says of
+/// those is added to what the upload states. Who publishes is not verified, and the object says so by its kind.
+fn provenance(text: &str, file: &str, stated: &mut StatedDigests) -> Result<Vec<u8>, Unreadable> {
     let problem = |problem: &str| invalid(format!("`attestations` {problem}"));
     let attestations: Vec<Map<String, Value>> =
         serde_json::from_str(text).map_err(|error| problem(&format!("is not a list of objects: {error}")))?;
     if attestations.is_empty() || attestations.len() > MAX_ATTESTATIONS {
         return Err(problem(&format!("has {} entries; 1 to {MAX_ATTESTATIONS} are taken", attestations.len())));
     }
-    for attestation in &attestations {
-        if attestation.get("version") != Some(&json!(1)) || !attestation.contains_key("envelope") {
-            return Err(problem("has an entry that is no attestation of version 1"));
+    for (attestation, at) in attestations.iter().zip(1..) {
+        let wrong = |what: &str| problem(&format!("has an entry {at} that is no attestation of `{file}`: {what}"));
+        if attestation.get("version") != Some(&json!(1)) {
+            return Err(wrong("it is not of version 1"));
         }
+        let envelope = attestation.get("envelope");
+        let part = |name: &str| envelope.and_then(|envelope| envelope.get(name)).and_then(Value::as_str);
+        if part("signature").is_none_or(str::is_empty) {
+            return Err(wrong("it has no signature"));
+        }
+        let material = attestation.get("verification_material");
+        let has = |name: &str| material.and_then(|material| material.get(name));
+        if !has("certificate").is_some_and(Value::is_string)
+            || !has("transparency_entries").is_some_and(Value::is_array)
+        {
+            return Err(wrong("it has no certificate with transparency entries"));
+        }
+        let statement =
+            Statement::read(part("statement").unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;
+        if statement.subject != file {
+            return Err(wrong(&format!("it is about `{}`", clip(&statement.subject))));
+        }
+        statement.agrees(stated).map_err(|error| wrong(&error.to_string()))?;
     }
     let bundle = json!({ "publisher": { "kind": "Unverified", "claims": null }, "attestations": attestations });
     Ok(json!({ "version": 1, "attestation_bundles": [bundle] }).to_string().into_bytes())

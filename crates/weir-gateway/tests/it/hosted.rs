@@ -1,5 +1,6 @@
 //! Packages of one's own, through the gate.
 
+use base64::Engine as _;
 use serde_json::json;
 use weir_testing::artifact;
 
@@ -199,18 +200,64 @@ async fn an_upload_may_have_the_limit_and_no_byte_more() {
     }
 }
 
+/// An attestation (PEP 740) of a file.
+fn attestation(file: &str, sha256: &str) -> serde_json::Value {
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{ "name": file, "digest": { "sha256": sha256 } }],
+        "predicateType": "https://docs.pypi.org/attestations/publish/v1",
+        "predicate": null,
+    });
+    let statement = base64::engine::general_purpose::STANDARD.encode(statement.to_string());
+    json!({
+        "version": 1,
+        "verification_material": { "certificate": "MIIB", "transparency_entries": [{}] },
+        "envelope": { "statement": statement, "signature": "MEUC" },
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn attestations_are_kept_and_served() {
+async fn attestations_are_kept_and_served_where_clients_look() {
     let gate = gate(&["*"]).await;
-    let attestations = json!([{ "version": 1, "envelope": { "statement": "e30=", "signature": "e30=" } }]).to_string();
+    let file = artifact::wheel_file("acme-core", "1.0");
+    let wheel = artifact::wheel("acme-core", "1.0", &[("License", "MIT")]);
+    let digest = weir_core::Digest::of(&wheel).to_string();
+    let attestations = json!([attestation(&file, &digest)]).to_string();
     let answer = gate.upload("acme-core", "1.0", &[("attestations", &attestations)]).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let page = gate.simple("dev", "acme-core").await;
-    let address = page["files"][0]["provenance"].as_str().unwrap().to_owned();
-    let provenance = gate.get(&gate.path(&address)).await;
+    let address = gate.path(page["files"][0]["provenance"].as_str().unwrap());
+    let provenance = gate.get(&address).await;
     assert_eq!(provenance.status, 200, "{}", provenance.text());
-    assert_eq!(provenance.json()["attestation_bundles"][0]["attestations"].to_string(), attestations);
+    let bundle = &provenance.json()["attestation_bundles"][0];
+    assert_eq!(bundle["attestations"].to_string(), attestations);
+    assert_eq!(bundle["publisher"]["kind"], "Unverified", "nobody's word is given for who made it");
     assert_eq!(gate.seen().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attestation_of_anything_else_is_refused_and_nothing_is_published() {
+    let gate = gate(&["*"]).await;
+    let file = artifact::wheel_file("acme-core", "1.0");
+    let wheel = artifact::wheel("acme-core", "1.0", &[("License", "MIT")]);
+    let digest = weir_core::Digest::of(&wheel).to_string();
+    let without = |key: &str| {
+        let mut attestation = attestation(&file, &digest);
+        attestation.as_object_mut().unwrap().remove(key);
+        attestation
+    };
+    for (attestation, problem) in [
+        (attestation("other-1.0-py3-none-any.whl", &digest), "it is about `other-1.0-py3-none-any.whl`"),
+        (attestation(&file, &"0".repeat(64)), "the bytes are not what the upload says"),
+        (without("version"), "not of version 1"),
+        (without("verification_material"), "no certificate"),
+        (without("envelope"), "no signature"),
+    ] {
+        let answer = gate.upload("acme-core", "1.0", &[("attestations", &json!([attestation]).to_string())]).await;
+        assert_eq!(answer.status, 400, "{problem}: {}", answer.text());
+        assert!(answer.text().contains(problem), "{problem}: {}", answer.text());
+    }
+    assert_eq!(gate.events("published").await.len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

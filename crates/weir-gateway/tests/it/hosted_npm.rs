@@ -126,3 +126,55 @@ async fn a_search_tells_no_upstream_what_is_hosted_here() {
     assert!(answer.text().contains("is hosted here"), "{}", answer.text());
     assert!(gate.npm.requests().is_empty());
 }
+
+/// A Sigstore bundle as `npm publish --provenance` sends it.
+fn bundle(subject: &str, tarball: &[u8]) -> Value {
+    let integrity = artifact::integrity(tarball);
+    let sha512 = STANDARD.decode(integrity.strip_prefix("sha512-").unwrap()).unwrap();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{ "name": subject, "digest": { "sha512": weir_core::digest::hex(&sha512) } }],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {},
+    });
+    json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": { "certificate": { "rawBytes": "MIIB" } },
+        "dsseEnvelope": {
+            "payload": STANDARD.encode(statement.to_string()),
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{ "sig": "MEUC", "keyid": "" }],
+        },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provenance_is_of_this_release_and_served_where_npm_looks() {
+    let gate = gate().await;
+    let tarball = artifact::npm_tarball("@acme/x", "1.0.0", &json!({ "license": "MIT" }));
+    let publish = |bundle: &Value| {
+        let mut sent = publication("@acme/x", "1.0.0", &tarball, "latest");
+        sent["_attachments"]["@acme/x-1.0.0.sigstore"] = json!({
+            "content_type": "application/vnd.dev.sigstore.bundle.v0.3+json", "data": bundle.to_string(),
+        });
+        sent
+    };
+    let right = bundle("pkg:npm/%40acme/x@1.0.0", &tarball);
+    let mut unsigned = right.clone();
+    unsigned["dsseEnvelope"]["signatures"] = json!([]);
+    for (wrong, problem) in [
+        (bundle("pkg:npm/%40acme/x@2.0.0", &tarball), "it is about `pkg:npm/%40acme/x@2.0.0`"),
+        (bundle("pkg:npm/%40acme/x@1.0.0", b"other"), "other bytes"),
+        (unsigned, "no signature"),
+    ] {
+        let answer = gate.put("@acme%2fx", &publish(&wrong)).await;
+        assert!(answer.status == 400 && answer.text().contains(problem), "{problem}: {}", answer.text());
+    }
+    assert_eq!(gate.events("published").await.len(), 0);
+    assert_eq!(gate.put("@acme%2fx", &publish(&right)).await.status, 201);
+    let page = gate.get("/dev/npm/@acme%2fx").await.json();
+    let attestations = &page["versions"]["1.0.0"]["dist"]["attestations"];
+    assert_eq!(attestations["provenance"]["predicateType"], "https://slsa.dev/provenance/v1");
+    let served = gate.get(&gate.path(attestations["url"].as_str().unwrap())).await;
+    assert_eq!(served.json()["attestations"][0]["bundle"], right);
+}
