@@ -129,7 +129,16 @@ fn source(part: &str, name: &str) -> Source {
 }
 
 fn unpacked<'d>(document: &'d mut dyn BufRead) -> io::Result<Box<dyn BufRead + 'd>> {
-    match document.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+    let begin = document.fill_buf()?;
+    // R writes these where it is told to, and its own readers of a repository's lists (`gzcon`) read neither.
+    for (magic, name) in [(b"\xfd7zXZ\0".as_slice(), "xz"), (b"BZh", "bzip2")] {
+        if begin.starts_with(magic) {
+            return Err(io::Error::other(format!(
+                "it is packed with {name}; R reads it from a repository plain or packed with gzip: saveRDS(…, compress = \"gzip\")"
+            )));
+        }
+    }
+    match begin.starts_with(&[0x1f, 0x8b]) {
         true => Ok(Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(document)))),
         false => Ok(Box::new(document)),
     }

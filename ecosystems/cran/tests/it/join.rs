@@ -194,6 +194,10 @@ fn lists_of_files_become_records_of_their_packages() {
         catalogue.cut_beside(&address, &mut unpacked, &mut taken).unwrap();
         let error = catalogue.cut_beside(&address, &mut b"garbage".as_slice(), &mut taken).unwrap_err();
         assert!(error.to_string().contains("as R serialises it"), "{error}");
+        for (bytes, packing) in [(b"\xfd7zXZ\0...".as_slice(), "packed with xz"), (b"BZh91AY", "packed with bzip2")] {
+            let error = catalogue.cut_beside(&address, &mut &*bytes, &mut taken).unwrap_err();
+            assert!(error.to_string().contains(packing), "{error}");
+        }
     }
     let (_, pieces) = taken.packages.iter().find(|(key, _)| key == "cli").unwrap();
     let body = pieces.concat();
