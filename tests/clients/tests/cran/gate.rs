@@ -20,27 +20,25 @@ pub struct Gate {
 impl Gate {
     /// Starts one; `None`, said loudly, where no `weir` is built.
     pub fn start(upstream: &str, policy: &str) -> Option<Self> {
+        Self::start_at(upstream, policy, None)
+    }
+
+    /// The same with a clock that is off by so much, as `faketime` writes it: `-2d`.
+    pub fn start_at(upstream: &str, policy: &str, clock: Option<&str>) -> Option<Self> {
         let binary = binary()?;
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("policy.toml"), policy).unwrap();
         let config = format!("[feeds]\nsync = false\n[upstream.cran]\nurl = \"{upstream}\"\n");
         std::fs::write(root.path().join("weir.toml"), config).unwrap();
-        let log = std::fs::File::create(root.path().join("log")).unwrap();
-        let mut child = weir(&binary, root.path())
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
-        std::thread::spawn(move || lines.for_each(drop));
-        let Some(url) = url else {
-            let _ = child.wait();
-            panic!("`weir serve` did not start:\n{}", std::fs::read_to_string(root.path().join("log")).unwrap());
-        };
+        let (child, url) = serve(&binary, root.path(), clock);
         Some(Self { child, url, root, binary })
+    }
+
+    /// Ends it and starts it again with the right clock.
+    pub fn again(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        (self.child, self.url) = serve(&self.binary, self.root.path(), None);
     }
 
     /// Runs R with an empty library and nothing but a stage for a repository, then says what is installed.
@@ -49,7 +47,7 @@ impl Gate {
         let library = home.path().join("library");
         std::fs::create_dir(&library).unwrap();
         let output = Command::new("Rscript")
-            .args(["--vanilla", "-e", &format!("options(repos = c(CRAN = \"{}/{stage}/cran\")); {code}", self.url)])
+            .args(["--vanilla", "-e", &format!("options(repos = c(CRAN = \"{}/{stage}/cran\"), pkgType = \"source\"); {code}", self.url)])
             .args(["-e", "cat(sprintf(\"installed %s %s\\n\", (i <- installed.packages(.libPaths()[1]))[, 1], i[, 3]), sep = \"\")"])
             .current_dir(home.path())
             .env_clear()
@@ -100,6 +98,22 @@ impl Gate {
         (code.parse().unwrap(), text.to_owned())
     }
 
+    /// Puts a file where curl is told to, with a token that may publish what `pattern` means: the status and text.
+    pub fn put(&self, pattern: &str, file: &Path, path: &str) -> (u16, String) {
+        let made = weir(&self.binary, self.root.path())
+            .args(["admin", "token", "create", "ci", "--publish", pattern])
+            .output();
+        let token = String::from_utf8(made.unwrap().stdout).unwrap();
+        let output = Command::new("curl")
+            .args(["-s", "-w", "\n%{http_code}", "-u", &format!("weir:{}", token.trim()), "-T"])
+            .arg(file)
+            .arg(format!("{}/{path}", self.url))
+            .output();
+        let text = String::from_utf8(output.unwrap().stdout).unwrap();
+        let (text, code) = text.rsplit_once('\n').unwrap();
+        (code.parse().unwrap(), text.to_owned())
+    }
+
     /// What `weir explain` says, on one line.
     pub fn explain(&self, purl: &str, stage: &str) -> String {
         let output = weir(&self.binary, self.root.path())
@@ -118,6 +132,29 @@ impl Drop for Gate {
             eprintln!("{}", std::fs::read_to_string(self.root.path().join("log")).unwrap_or_default());
         }
     }
+}
+
+/// Starts `weir serve` and says where it listens.
+fn serve(binary: &Path, root: &Path, clock: Option<&str>) -> (Child, String) {
+    let log = std::fs::File::create(root.join("log")).unwrap();
+    let mut command = weir(binary, root);
+    if let Some(clock) = clock {
+        // What `faketime` sets, without it as a parent that would have to be ended too.
+        let set = Command::new("faketime").args(["-f", clock, "env"]).output().unwrap();
+        let set = String::from_utf8(set.stdout).unwrap();
+        let shown = set.lines().filter_map(|line| line.split_once('='));
+        command.envs(shown.filter(|(name, _)| ["LD_PRELOAD", "FAKETIME"].contains(name)));
+    }
+    let command = command.args(["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(log).stdin(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
+    std::thread::spawn(move || lines.for_each(drop));
+    let Some(url) = url else {
+        let _ = child.wait();
+        panic!("`weir serve` did not start:\n{}", std::fs::read_to_string(root.join("log")).unwrap());
+    };
+    (child, url)
 }
 
 /// `weir` on a directory, free of this machine's settings for it.

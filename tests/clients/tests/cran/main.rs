@@ -17,6 +17,7 @@ use gate::Gate;
 use page::Seen;
 use tree::Tree;
 use weir_clients::glance::{self, mark, mark_down};
+use weir_testing::skip;
 
 /// What the stage refuses: the newest `weira`, of which older versions are in the archive.
 const POLICY: &str = r#"[stage.open]
@@ -94,6 +95,40 @@ fn r_installs_what_is_shown_and_is_told_of_the_rest() {
     assert_eq!(seen.installed(), ["weira 1.1.0", "weirb 1.0"], "{}", seen.text);
     page.row("its newest version is too young", &seen, "DONE (weira)");
 
+    if skip::program("faketime").is_none() || !has_remotes() {
+        return;
+    }
+    let remotes = |stage: &str, version: &str| {
+        gate.r(stage, &format!("remotes::install_version(\"weira\", \"{version}\", upgrade = \"never\")"))
+    };
+    let seen = remotes("strict", "1.0.0");
+    assert_eq!(seen.installed(), ["weira 1.0.0"], "{}", seen.text);
+    page.row("`remotes` pins an allowed version", &seen, "DONE (weira)");
+    let seen = remotes("strict", "2.0.0");
+    assert!(seen.installed().is_empty(), "{}", seen.text);
+    page.row("`remotes` pins a refused version", &seen, "is invalid");
+
+    let made = tempfile::tempdir().unwrap();
+    let file = tree::build("weirours", "1.0", "weira", made.path());
+    let (code, text) = gate.put("cran:weirours", &file, "strict/cran/src/contrib/");
+    assert_eq!((code, text.lines().next()), (201, Some("weirours 1.0 is published")), "{text}");
+    let seen = install("strict", "weirours");
+    assert_eq!(seen.installed(), ["weira 1.1.0", "weirours 1.0"], "{}", seen.text);
+    page.row("needs nothing but what `curl -T` has published, and CRAN's", &seen, "DONE (weirours)");
+
+    let Some(dated) = of_two_days_ago(&tree) else { return };
+    let seen = dated.r(&format!("open@{}", day("2 days ago")), "install.packages(\"weirc\")");
+    assert_eq!(seen.installed(), ["weira 2.0.0", "weirc 1.0"], "{}", seen.text);
+    page.row("at `open@` a day on which `weirc` 1.0 was the newest", &seen, "DONE (weirc)");
+    let seen = dated.r(&format!("strict@{}", day("2 days ago")), "install.packages(\"weirc\")");
+    assert_eq!(seen.installed(), ["weira 1.1.0", "weirc 1.0"], "{}", seen.text);
+    page.row("at that day, with what is refused today", &seen, "DONE (weira)");
+    let seen = dated.r(&format!("open@{}", day("today")), "install.packages(\"weirc\")");
+    assert!(seen.installed().is_empty(), "{}", seen.text);
+    let seen = Seen { text: seen.text.replace(&day("today"), "DAY") };
+    page.row("at a day that has not ended", &seen, "unable to access index");
+    drop(dated);
+
     tree.fake.unavailable(true);
     let seen = install("strict", "weirb");
     assert_eq!(seen.installed(), ["weira 1.1.0", "weirb 1.0"], "{}", seen.text);
@@ -110,6 +145,45 @@ fn r_installs_what_is_shown_and_is_told_of_the_rest() {
         details: String::from("clients-r.md"),
         cells: cells.try_into().unwrap(),
     }]);
+}
+
+/// A Weir that saw the repository two days ago, when `weirc` 1.0 was the newest, and not since.
+fn of_two_days_ago(tree: &Tree) -> Option<Gate> {
+    let now = tree.catalogue();
+    let record =
+        |name: &str| now.split("\n\n").find(|record| record.starts_with(&format!("Package: {name}\n"))).unwrap();
+    let older = "Package: weirc\nVersion: 1.0\nImports: weira (>= 1.0.0)\nLicense: GPL (>= 2)\nNeedsCompilation: no";
+    let then = now.replace(record("weirc").trim_end(), older);
+    tree.fake.put("/src/contrib/PACKAGES.gz", packed(&then));
+    let gate = Gate::start_at(&tree.url(), POLICY, Some("-2d"));
+    if let Some(gate) = &gate {
+        assert_eq!(gate.get("open/cran/src/contrib/PACKAGES"), (200, then));
+    }
+    tree.fake.put("/src/contrib/PACKAGES.gz", packed(&now));
+    let mut gate = gate?;
+    gate.again();
+    Some(gate)
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let (stdin, stdout) = (std::process::Stdio::piped(), std::process::Stdio::piped());
+    let mut gzip = std::process::Command::new("gzip").arg("-c").stdin(stdin).stdout(stdout).spawn().unwrap();
+    std::io::Write::write_all(&mut gzip.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    gzip.wait_with_output().unwrap().stdout
+}
+
+/// A day as `date` tells it, in UTC.
+fn day(which: &str) -> String {
+    tree::run(std::process::Command::new("date").args(["-u", "+%F", "-d", which])).trim().to_owned()
+}
+
+fn has_remotes() -> bool {
+    let check = "quit(status = as.integer(!requireNamespace(\"remotes\", quietly = TRUE)))";
+    let is_there = std::process::Command::new("Rscript").args(["-e", check]).status().unwrap().success();
+    if !is_there {
+        skip::skip("clients", "R has no `remotes`: `.ci/run tools clients` installs it");
+    }
+    is_there
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Tree {
 }
 
 /// Packs a package as its author would.
-fn build(name: &str, version: &str, needs: &str, into: &Path) -> std::path::PathBuf {
+pub fn build(name: &str, version: &str, needs: &str, into: &Path) -> std::path::PathBuf {
     let work = tempfile::tempdir().unwrap();
     let package = work.path().join(name);
     std::fs::create_dir_all(package.join("R")).unwrap();
