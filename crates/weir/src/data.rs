@@ -119,9 +119,10 @@ pub fn lock(root: &Path) -> anyhow::Result<Lock> {
     }
 }
 
-/// Files that a person may put into a data directory before its first use.
+/// Files that a person may put into a data directory before its first use, and what a first use leaves that is ended too early.
 fn known_file(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| matches!(name.to_str(), Some("policy.toml" | "weir.toml" | "lost+found")))
+    path.file_name()
+        .is_some_and(|name| matches!(name.to_str(), Some("policy.toml" | "weir.toml" | "lost+found" | "format.new")))
 }
 
 /// Tokens' hashes and private names are nobody else's business.
@@ -150,5 +151,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         }
         Ok(())
     };
-    write().with_context(|| format!("`{}` cannot be written", path.display()))
+    write()
+        .inspect_err(|_| drop(std::fs::remove_file(&beside)))
+        .with_context(|| format!("`{}` cannot be written", path.display()))
 }
