@@ -170,6 +170,39 @@ async fn an_import_onto_a_full_disk_says_so_and_succeeds_when_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_a_bundle_imported_onto_a_full_disk_nothing_is_half_there_and_it_comes_when_there_is_room() {
+    let Some((disk, mut place)) = on_a_small_disk(24).await else { return };
+    let bundle = place.directory.path().join("bundle.tar.zst");
+    let bundle = bundle.to_str().unwrap();
+    let small = std::mem::replace(&mut place.data, place.directory.path().join("full"));
+    std::fs::create_dir(&place.data).unwrap();
+    place.configure("");
+    place.policy(CRITICAL_ONLY);
+    let wheel = weir_testing::artifact::big_wheel("example", "1.0.0", &[], 4 << 20);
+    place
+        .fake
+        .pypi()
+        .release("example", "1.0.0")
+        .file(&weir_testing::artifact::wheel_file("example", "1.0.0"), wheel)
+        .add();
+    let server = place.serve();
+    let path = place.wheel(&server, "dev", "example", "1.0.0");
+    let bytes = server.get(&path).expect(200).body;
+    server.stop();
+    let key = place.weir(["export", "--key"]).expect(0).out.trim().to_owned();
+    place.weir(["export", "--to", bundle]).expect(0);
+    place.data = small;
+    let filler = disk.fill();
+    let ran = place.weir(["import", bundle, "--trust", &key]).expect(2);
+    assert!(said_full(&ran.err, &disk.path), "{}", ran.err);
+    std::fs::remove_file(filler).unwrap();
+    place.weir(["import", bundle, "--trust", &key]).expect(0);
+    let server = place.serve_with(["--offline"]);
+    assert_eq!(server.get(&path).expect(200).body, bytes);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_start_on_a_full_disk_says_so() {
     let Some((disk, place)) = on_a_small_disk(1).await else { return };
     let filler = disk.fill();

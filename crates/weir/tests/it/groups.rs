@@ -44,6 +44,11 @@ async fn a_wrong_group_is_told_with_its_name_and_the_way_out() {
             group("corp", url, "").replace("pypi", "cran"),
             vec!["[[upstream.cran.group]] `corp` has no `packages`", "in one document", "packages = ["],
         ),
+        (
+            group("corp", url, "kind = \"flat\"").replace("pypi", "npm"),
+            vec!["[[upstream.npm.group]] `corp` kind = \"flat\"", "npm has no such pages"],
+        ),
+        (group("corp", url, "kind = \"page\""), vec!["unknown variant `page`", "flat"]),
         (group("corp", url, "pakages = []"), vec!["unknown field `pakages`", "packages"]),
     ] {
         place.configure(&more);
