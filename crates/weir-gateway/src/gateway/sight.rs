@@ -123,7 +123,7 @@ impl Gateway {
         }
         let Some(member) = self.homes.known(ecosystem, package).await? else { return Ok(None) };
         let mut held = Vec::new();
-        for wanted in ecosystem.registry.documents(package) {
+        for wanted in member.documents(package) {
             match self.documents.kept(&member, &wanted).await {
                 Ok(kept) => held.push(kept),
                 Err(_) => return Ok(None),
