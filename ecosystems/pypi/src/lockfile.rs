@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `lockfile/requirements.rs` | `requirements.txt`, as pip and pip-compile write and read it |
 //! | `lockfile/uv.rs` | `uv.lock` |
+//! | `lockfile/tables.rs` | `poetry.lock`, `pdm.lock`, `pylock.toml` |
+//! | `lockfile/pipfile.rs` | `Pipfile.lock` |
 
 use weir_core::Purl;
 use weir_core::digest::StatedDigests;
@@ -13,7 +15,9 @@ use weir_core::lockfile::{Format, InvalidLockfile, Lines, Locked};
 use crate::ECOSYSTEM;
 use crate::name::PypiNames;
 
+mod pipfile;
 mod requirements;
+mod tables;
 mod uv;
 
 /// What is read.
@@ -24,6 +28,10 @@ pub const FORMATS: &[Format] = &[
         read: requirements::read,
     },
     Format { name: "uv.lock", files: &["uv.lock"], read: uv::read },
+    Format { name: "poetry.lock", files: &["poetry.lock"], read: tables::poetry },
+    Format { name: "pdm.lock", files: &["pdm.lock", "pdm.*.lock"], read: tables::pdm },
+    Format { name: "pylock.toml", files: &["pylock.toml", "pylock.*.toml"], read: tables::pylock },
+    Format { name: "Pipfile.lock", files: &["Pipfile.lock"], read: pipfile::read },
 ];
 
 /// A package with its version, if both can be read.
