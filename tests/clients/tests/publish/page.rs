@@ -37,9 +37,9 @@ publishes is then installed from the stage by a client of the same ecosystem. Th
 compared by `cargo test -p weir-clients --test publish`, as [clients.md](clients.md) is; how to set the clients up is in
 [guides/publishing.md](../guides/publishing.md).
 
-*says why*: the reason is on the screen, in the line below. *refused*: the client stops, but prints no reason; `weir publish check
---server URL` has it. *fails*: the connection ended within the upload, and nothing of it is visible; cargo publishes to the address that the index names,
-so nothing could be put in between.
+*says why*: the reason is on the screen, in the line below; npm, pnpm and cargo look for an existing version by themselves. *fails*:
+the connection ended within the upload, and nothing of it is visible; cargo publishes to the address that the index names, so nothing
+could be put in between.
 
 | client | {} |
 |---|{}
@@ -77,7 +77,7 @@ impl Row<'_> {
     pub fn cell(&mut self, case: &str, seen: &Seen, with: &str) {
         let line = seen.text.lines().find(|line| line.contains(with));
         let line = line.unwrap_or_else(|| panic!("{} {case}: nothing says `{with}`:\n{}", self.client, seen.text));
-        let why = ["already exists", "is a package of", "may not publish"].iter().any(|why| line.contains(why));
+        let why = ["already exists", "cannot publish over", "is a package of", "may not publish"].iter().any(|why| line.contains(why));
         self.cells.push(match (seen.code, why) {
             (0, _) => String::from("yes"),
             (_, true) => String::from("says why"),
