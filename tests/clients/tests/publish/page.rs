@@ -77,7 +77,9 @@ impl Row<'_> {
     pub fn cell(&mut self, case: &str, seen: &Seen, with: &str) {
         let line = seen.text.lines().find(|line| line.contains(with));
         let line = line.unwrap_or_else(|| panic!("{} {case}: nothing says `{with}`:\n{}", self.client, seen.text));
-        let why = ["already exists", "cannot publish over", "is a package of", "may not publish"].iter().any(|why| line.contains(why));
+        let why = ["already exists", "cannot publish over", "is a package of", "may not publish"]
+            .iter()
+            .any(|why| line.contains(why));
         self.cells.push(match (seen.code, why) {
             (0, _) => String::from("yes"),
             (_, true) => String::from("says why"),
