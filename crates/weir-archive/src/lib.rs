@@ -71,6 +71,8 @@ pub struct Summary {
     /// Where two readers may read it differently, one sentence each without a full stop; at most
     /// [`MAX_AMBIGUITIES`] and one that counts the rest.
     pub ambiguities: Vec<String>,
+    /// Why not all of it was read, where that is no fault of the archive: a package of gigabytes.
+    pub partial: Option<String>,
 }
 
 /// How many ambiguities are told one by one.

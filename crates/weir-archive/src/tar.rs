@@ -78,6 +78,7 @@ pub(crate) fn walk<S: Source>(
         links: tar.links,
         unpacked_bytes: tar.blocks.unpacked,
         ambiguities: tar.notes.finish(),
+        partial: None,
     })
 }
 

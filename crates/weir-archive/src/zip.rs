@@ -67,7 +67,35 @@ pub fn visit_zip<R: Read + Seek>(
         links: records.iter().filter(|record| record.link).count() as u64,
         unpacked_bytes: records.iter().fold(0, |sum, record| sum.saturating_add(record.size)),
         ambiguities: notes.finish(),
+        partial: None,
     })
+}
+
+/// Where the bytes of an entry lie.
+pub(crate) struct Extent {
+    pub(crate) at: u64,
+    pub(crate) packed: u64,
+    /// They are the entry's own, not packed.
+    pub(crate) is_stored: bool,
+}
+
+/// Where the first entry lies that `pick` wants. What is ambiguous about the file is told by [`visit_zip`].
+pub(crate) fn extent<R: Read + Seek>(
+    reader: R,
+    limits: &Limits,
+    pick: &dyn Fn(&str) -> bool,
+) -> Result<Option<Extent>, ArchiveError> {
+    let mut bytes = Bytes { reader: BufReader::with_capacity(BUFFER, reader) };
+    let mut notes = Notes::default();
+    let end = End::find(&mut bytes, &mut notes)?;
+    let records = directory::read(&mut bytes, &end, limits, &mut Paths::default(), &mut notes)?;
+    let extents = local::read(&mut bytes, &end, &records, limits, &mut notes)?;
+    let found = records.iter().zip(extents).find(|(record, _)| !record.directory && pick(&record.path));
+    Ok(found.map(|(record, at)| Extent {
+        at,
+        packed: record.packed,
+        is_stored: record.method == STORED && !record.encrypted() && !record.link,
+    }))
 }
 
 /// Reads every entry of a zip file, a part at a time, in the order of the directory: `part` is given the path and the bytes,
@@ -97,7 +125,7 @@ pub fn stream_zip<R: Read + Seek>(
         part(&record.path, &[]);
     }
     let links = records.iter().filter(|record| record.link).count() as u64;
-    Ok(Summary { entries: records.len() as u64, links, unpacked_bytes, ambiguities: notes.finish() })
+    Ok(Summary { entries: records.len() as u64, links, unpacked_bytes, ambiguities: notes.finish(), partial: None })
 }
 
 /// Unpacks one entry; false, with a note, if it is not what the directory says.

@@ -33,6 +33,18 @@ pub trait Hosting: Send + Sync {
         Vec::new()
     }
 
+    /// True if packages that are hosted here are listed in parts of catalogues that have no upstream, and in no other: see
+    /// [`Hosting::catalogue`].
+    fn is_apart(&self) -> bool {
+        false
+    }
+
+    /// The catalogue of a part that has no upstream, with these pieces; `None` if there is no such part.
+    fn catalogue(&self, part: &str, pieces: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let _ = (part, pieces);
+        None
+    }
+
     /// As what a file on somebody's disk would be published, by what it says of itself. `entries` are those that
     /// [`Registry::inspection`](crate::registry::Registry::inspection) wants. `None` for what is not taken in here.
     fn identify(&self, file: &str, entries: &[Entry]) -> Option<Identity> {

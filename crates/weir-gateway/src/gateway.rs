@@ -52,6 +52,7 @@ mod licenses;
 mod lookalike;
 mod meant;
 mod own;
+mod own_catalogue;
 mod page;
 mod publish;
 mod relay;

@@ -20,9 +20,13 @@ pub(crate) fn is_of(pattern: &str, ecosystem: &Ecosystem) -> bool {
 /// True if one of the patterns is about a package.
 pub(crate) fn covers(patterns: &[String], ecosystem: &Ecosystem, package: &PackageName) -> bool {
     let folded = ecosystem.names.fold(package);
+    let mut names = ecosystem.names.shorter(&folded);
+    names.push(folded);
     patterns.iter().filter(|pattern| is_of(pattern, ecosystem)).any(|pattern| match split(pattern) {
         Some((_, "*")) => true,
-        Some((_, name)) => Glob::fold(name, ecosystem).is_ok_and(|glob| glob.matches(&folded)),
+        Some((_, name)) => {
+            Glob::fold(name, ecosystem).is_ok_and(|glob| names.iter().any(|folded| glob.matches(folded)))
+        }
         None => false,
     })
 }

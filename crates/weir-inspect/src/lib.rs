@@ -59,8 +59,10 @@ pub fn inspect_within(
     let mut entries = Vec::new();
     let outcome = picked(limits, &inspection, bytes, &mut entries);
     let finding = |code: &str, text: String| Finding { code: code.to_owned(), text: format!("in {file}: {text}") };
+    let is_whole;
     let (count, mut findings): (u64, Vec<Finding>) = match outcome {
         Ok(summary) => {
+            is_whole = summary.partial.is_none();
             let findings = summary.ambiguities.into_iter().map(|text| finding(AMBIGUOUS_ARCHIVE, text)).collect();
             (summary.entries, findings)
         }
@@ -86,6 +88,8 @@ pub fn inspect_within(
         findings.dedup();
     }
     let mut declared = registry.declared(file, &entries, expected);
+    // Of what was not read to its end nobody can say that nothing in it runs.
+    declared.scripts = declared.scripts.filter(|scripts| is_whole || !scripts.is_empty());
     findings.append(&mut declared.findings);
     Ok(Inspected { declared, findings, entries: count, digests })
 }

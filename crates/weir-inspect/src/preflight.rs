@@ -128,7 +128,10 @@ fn look_inside(container: Container, bytes: &mut dyn ReadSeek, out: &mut Preflig
     out.paths = paths.into_inner();
     out.notes.append(&mut secrets);
     match outcome {
-        Ok(_) => {}
+        Ok(summary) => out.notes.extend(summary.partial.map(|problem| Note {
+            code: "not-scanned",
+            text: format!("not all of it was looked through for secrets: {problem}"),
+        })),
         Err(ArchiveError::Io(error)) => return Err(error),
         Err(ArchiveError::Invalid(problem) | ArchiveError::Limit(problem)) => out.notes.push(Note {
             code: "not-scanned",

@@ -127,7 +127,12 @@ pub fn judge(policy: &Policy, stage: &Stage, facts: &PackageFacts, at: Timestamp
         .filter(|waiver| waiver.holds(at) && waiver.covers_stage(&stage.name) && waiver.covers_package(facts))
         .collect();
     let title = facts.ecosystem.title;
-    let stale = not_assessed(context, title, facts.advisories.as_of, &mut draft);
+    // Where no advisories go by own names, nobody else speaks of what is hosted here at all.
+    let is_nobodys = facts.hosted && facts.advisories.as_of.is_none() && facts.ecosystem.registry.is_named_inside();
+    let stale = match is_nobodys {
+        true => None,
+        false => not_assessed(context, title, facts.advisories.as_of, &mut draft),
+    };
     draft.assessed = stale.is_none();
     let unlooked = stale.as_deref().map(|stale| Arc::new(naming::not_looked(stale)));
     let unreadable = stage.feed.map(|(code, _)| Arc::new(unreadable_version(code, stage)));

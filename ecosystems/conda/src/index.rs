@@ -27,6 +27,8 @@ pub const MAX_RECORD: usize = 1024 * 1024;
 pub const MAX_FILE: usize = 211;
 
 const EXPECTED: &str = "a repodata.json";
+/// The key in a record of what is hosted here and withdrawn.
+pub(crate) const YANKED: &str = "weir-yanked";
 /// What holds records.
 const SECTIONS: [&[u8]; 2] = [b"\"packages\"", b"\"packages.conda\""];
 /// What holds records that are not read: those of repodata version 3.
@@ -224,6 +226,8 @@ struct Record<'a> {
     /// What it is elsewhere, as the channel says.
     #[serde(borrow, default)]
     purls: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default, rename = "weir-yanked")]
+    yanked: Option<Cow<'a, str>>,
     #[serde(default)]
     size: Option<u64>,
     #[serde(borrow, default)]
@@ -318,6 +322,7 @@ pub fn parse(package: &PackageName, documents: &[Document<'_>]) -> Result<Index,
                     published,
                     license: license.map(str::to_owned),
                     known_as,
+                    yanked: record.yanked.map(Cow::into_owned),
                     artifacts: vec![artifact],
                     ..Release::default()
                 });
@@ -366,7 +371,8 @@ fn together(known: Option<String>, other: Option<&str>) -> Option<String> {
 /// What becomes of the records: those of artifacts that are served are shown.
 pub fn fates(page: &Page<'_>, pieces: &[&[u8]]) -> Vec<Fate> {
     let mut served: HashSet<&str> = HashSet::new();
-    for (release, how) in page.index.releases.iter().zip(page.releases) {
+    let releases = page.index.releases.iter().zip(page.releases).filter(|(release, _)| release.yanked.is_none());
+    for (release, how) in releases {
         let artifacts = release.artifacts.iter().zip(&how.artifacts);
         served.extend(artifacts.filter(|(_, how)| how.refused.is_none()).map(|(artifact, _)| artifact.file.as_str()));
     }

