@@ -20,18 +20,23 @@ pub const MAX_LENGTH: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct PypiVersions;
 
+impl PypiVersions {
+    /// The key of a version, also of one from before PEP 440.
+    fn place(&self, version: &str) -> Option<SortKey> {
+        self.sort_key(version).ok().or_else(|| crate::legacy::sort_key(version))
+    }
+}
+
 impl Versions for PypiVersions {
     fn sort_key(&self, version: &str) -> Result<SortKey, InvalidVersion> {
-        match version.parse::<Version>() {
-            Ok(read) => Ok(read.sort_key()),
-            Err(invalid) => crate::legacy::sort_key(version).ok_or(invalid),
-        }
+        Ok(version.parse::<Version>()?.sort_key())
     }
 
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
         match (a.parse::<Version>(), b.parse::<Version>()) {
             (Ok(a), Ok(b)) => Some(a.cmp(&b)),
-            _ => Some(self.sort_key(a).ok()?.cmp(&self.sort_key(b).ok()?)),
+            // Versions from before PEP 440 have no key: as the bound of a range, `2.6.0-NA` means 2.6.0.
+            _ => Some(self.place(a)?.cmp(&self.place(b)?)),
         }
     }
 

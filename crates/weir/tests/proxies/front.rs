@@ -197,7 +197,9 @@ impl Front {
         let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|folder| format!("\n  {folder}_temp_path {home_path}/{folder};"))
             .concat();
+        // The guide's own port goes first: Weir's may have the same digits in it.
         let text = edit(fs::read_to_string(guide).unwrap())
+            .replace("443", &port.to_string())
             .replace("/etc/weir/packages.example.org.both.pem", &both)
             .replace("/etc/weir/packages.example.org.pem", &certificate)
             .replace("/etc/weir/packages.example.org.key", &key)
@@ -206,7 +208,6 @@ impl Front {
                 "address: 127.0.0.1, port_value: 8484",
                 &format!("address: 127.0.0.1, port_value: {}", weir.rsplit(':').next().unwrap()),
             )
-            .replace("443", &port.to_string())
             .replace("access_log off;", "")
             .replace("\nhttp {", &format!("\nhttp {{\n  access_log off;{folders}"));
         assert!(!text.contains("8484") && !text.contains("/etc/weir"), "{text}");
