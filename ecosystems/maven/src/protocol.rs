@@ -122,8 +122,12 @@ fn segments(path: &str) -> Result<Vec<String>, RouteError> {
 }
 
 /// An error as RFC 9457 has it. Maven's resolver prints title, status and detail of it, from 1.9.24 and 2.0.2 on, and only if
-/// the media type is exactly this; older ones and Gradle print the reason phrase.
+/// the media type is exactly this; older ones and Gradle print the reason phrase. That there is nothing is told in plain text:
+/// those resolvers take problem details for a failure, and would not go on without what may be missing, as a deployment does.
 pub fn problem(problem: &Problem) -> Reply {
+    if problem.status == 404 {
+        return Reply::text(404, problem.detail.clone());
+    }
     let mut body = serde_json::json!({
         "type": "about:blank",
         "title": problem.title,

@@ -168,24 +168,6 @@ impl Gate {
         run(&mut command, home.path(), url)
     }
 
-    /// Has Gradle publish a JAR.
-    pub fn gradle_publish(&self, gradle: &Gradle, stage: &str, name: &str, version: &str, token: &str) -> Seen {
-        let home = tempfile::tempdir().unwrap();
-        let url = &self.url;
-        let (group, artifact) = name.split_once(':').unwrap();
-        let build = format!(
-            "apply plugin: 'maven-publish'\ngroup = '{group}'\nversion = '{version}'\npublishing {{\n  repositories {{ maven {{ \
-             url '{url}/{stage}/maven'; credentials {{ username 'ci'; password '{token}' }} }} }}\n  publications {{ \
-             own(MavenPublication) {{ artifactId '{artifact}'; artifact file('own.jar') }} }}\n}}\n"
-        );
-        std::fs::write(home.path().join("build.gradle"), build).unwrap();
-        std::fs::write(home.path().join("settings.gradle"), format!("rootProject.name = '{artifact}'\n")).unwrap();
-        std::fs::write(home.path().join("own.jar"), empty_zip()).unwrap();
-        let mut command = Command::new(&gradle.program);
-        command.args(["--no-daemon", "-q", "publish"]).env("GRADLE_USER_HOME", home.path().join("gradle"));
-        run(&mut command, home.path(), url)
-    }
-
     /// Has Gradle resolve one library, with nothing but a stage for a repository and an empty cache.
     pub fn gradle(&self, gradle: &Gradle, stage: &str, name: &str, version: &str) -> Seen {
         let home = tempfile::tempdir().unwrap();
