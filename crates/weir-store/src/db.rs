@@ -3,6 +3,7 @@
 //! Statements are constants of [`crate::sql`], the same text for both engines; values go in as [`Value`]s and rows come
 //! out through [`Columns`], in the order of the select list.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -124,7 +125,7 @@ macro_rules! transaction {
 pub(crate) use transaction;
 
 /// A value that goes into a statement.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Value<'a> {
     Int(Option<i64>),
     Text(Option<&'a str>),
@@ -193,16 +194,35 @@ impl Bulk {
 
     /// How many rows go into one statement.
     pub fn rows(&self) -> usize {
-        let values = if self.fixed == 0 { COUNTED_VALUES } else { BULK_VALUES };
+        let values = if self.is_counted() { COUNTED_VALUES } else { BULK_VALUES };
         (values / self.width().max(1)).max(1)
     }
 
-    /// The statement for `rows` rows on `engine`: the same text, but that on SQLite the rows' placeholders are `?` where
-    /// they are all there is. To SQLite `$1` is a name; finding the names again for each value cost as much as the rows.
+    /// True if placeholders can be counted: each stands once, those of what is common in order before those of the rows.
+    fn is_counted(&self) -> bool {
+        let mut placeholders =
+            self.head.split('$').skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+        let is_in_order = (1..=self.fixed).all(|number| placeholders.next().flatten() == Some(&number.to_string()));
+        is_in_order && placeholders.next().is_none() && !self.row.contains('$') && !self.tail.contains('$')
+    }
+
+    /// What comes before the rows on `engine`.
+    pub fn head_on(&self, engine: Engine) -> Cow<'static, str> {
+        if engine == Engine::Postgres || !self.is_counted() {
+            return Cow::Borrowed(self.head);
+        }
+        let mut pieces = self.head.split('$');
+        let first = pieces.next().unwrap_or_default();
+        let rest = pieces.flat_map(|piece| ["?", piece.trim_start_matches(|c: char| c.is_ascii_digit())]);
+        Cow::Owned(std::iter::once(first).chain(rest).collect())
+    }
+
+    /// The statement for `rows` rows on `engine`: the same text, but that on SQLite the placeholders are `?` where they can
+    /// be counted. To SQLite `$1` is a name; finding the names again for each value cost as much as the rows.
     pub fn text(&self, rows: usize, engine: Engine) -> String {
-        let is_numbered = self.fixed > 0 || engine == Engine::Postgres;
+        let is_numbered = !self.is_counted() || engine == Engine::Postgres;
         let mut text = String::with_capacity(self.head.len() + self.tail.len() + rows * (self.row.len() + 12));
-        text.push_str(self.head);
+        text.push_str(&self.head_on(engine));
         let mut next = self.fixed + 1;
         for row in 0..rows {
             if row > 0 {
@@ -469,6 +489,13 @@ mod tests {
         let rows_alone = Bulk { head: "h ", row: "({}, {})", fixed: 0, tail: " t" };
         assert_eq!(rows_alone.text(2, Engine::Sqlite), "h (?, ?), (?, ?) t");
         assert_eq!(rows_alone.text(2, Engine::Postgres), "h ($1, $2), ($3, $4) t");
+        let rows_last = Bulk { head: "h ($1, $2) ", row: "({})", fixed: 2, tail: " t" };
+        assert_eq!(rows_last.text(2, Engine::Sqlite), "h (?, ?) (?), (?) t");
+        assert_eq!(rows_last.text(2, Engine::Postgres), "h ($1, $2) ($3), ($4) t");
+        let out_of_order = Bulk { head: "h ($2, $1) ", ..rows_last };
+        assert_eq!(out_of_order.text(1, Engine::Sqlite), "h ($2, $1) ($3) t");
+        let twice = Bulk { head: "h ($1, $2, $1) ", ..rows_last };
+        assert_eq!(twice.text(1, Engine::Sqlite), "h ($1, $2, $1) ($3) t");
         assert_eq!(bulk.width(), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! The record of requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use weir_core::{Digest, Timestamp};
 
@@ -13,6 +13,8 @@ use crate::{Store, limits, sql};
 
 /// Last uses are noted by the second.
 const MILLIS: i64 = 1_000;
+/// Requests that have most in common and are written by a statement of their own, which says that once.
+const MANY: usize = 8;
 
 impl Store {
     /// Appends requests in one transaction, and notes that the artifacts whose bytes they got are in use.
@@ -26,33 +28,29 @@ impl Store {
             limits::at_most(OPERATION, "package", limits::NAME, &request.package)?;
         }
         let used = used(requests);
+        let alike = alike(requests);
         transaction!(self, OPERATION, |session| {
             for (at, digests) in &used {
                 let digests: Vec<Value<'_>> = digests.iter().map(|digest| Value::from(*digest)).collect();
                 session.run_bulk(&sql::cached::TOUCH, values![*at], &digests).await?;
             }
-            let mut id = take_ids(&mut session, "request", requests.len()).await?;
-            let mut rows: Vec<Value<'_>> = Vec::with_capacity(requests.len() * sql::requests::APPEND.width());
-            for request in requests {
-                rows.extend_from_slice(values![
-                    id,
-                    request.at,
-                    &request.principal,
-                    &request.client,
-                    &request.stage,
-                    &request.ecosystem,
-                    &request.package,
-                    &request.version,
-                    &request.file,
-                    &request.artifact,
-                    &request.index_state,
-                    &request.decision,
-                    &request.outcome,
-                    request.status,
-                    request.bytes,
-                    request.duration_ms,
-                ]);
-                id += 1;
+            let id = take_ids(&mut session, "request", requests.len()).await?;
+            let mut rows: Vec<Value<'_>> = Vec::new();
+            for alike in &alike {
+                let Some(first) = alike.first().and_then(|at| requests.get(*at)) else { continue };
+                let places = alike.iter().filter_map(|at| Some((id + i64::try_from(*at).ok()?, requests.get(*at)?)));
+                if alike.len() < MANY {
+                    for (id, request) in places {
+                        let (when, took) = (Value::from(request.at), Value::from(request.duration_ms));
+                        rows.extend([Value::from(id), when].into_iter().chain(common(request)).chain([took]));
+                    }
+                    continue;
+                }
+                let repeats = places.flat_map(|(id, request)| {
+                    [Value::from(id), Value::from(request.at), Value::from(request.duration_ms)]
+                });
+                let repeats: Vec<Value<'_>> = repeats.collect();
+                session.run_bulk(&sql::requests::REPEAT, &common(first), &repeats).await?;
             }
             session.run_bulk(&sql::requests::APPEND, &[], &rows).await?;
         })
@@ -69,6 +67,41 @@ impl Store {
         let mut session = self.db.read("count_requests").await?;
         Ok(session.one(sql::requests::COUNT, &[]).await?.unwrap_or_default())
     }
+}
+
+/// All of a request but its id, its moment and its duration, in the order of the columns.
+fn common(request: &RequestRow) -> [Value<'_>; 13] {
+    [
+        (&request.principal).into(),
+        (&request.client).into(),
+        (&request.stage).into(),
+        (&request.ecosystem).into(),
+        (&request.package).into(),
+        (&request.version).into(),
+        (&request.file).into(),
+        (&request.artifact).into(),
+        (&request.index_state).into(),
+        (&request.decision).into(),
+        (&request.outcome).into(),
+        request.status.into(),
+        request.bytes.into(),
+    ]
+}
+
+/// The places of requests that have all that in common, in the order of the first of each.
+fn alike(requests: &[RequestRow]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut of = HashMap::new();
+    for (at, request) in requests.iter().enumerate() {
+        let group = *of.entry(common(request)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(group) {
+            group.push(at);
+        }
+    }
+    groups
 }
 
 /// The artifacts that requests used, each with the last of them: by second, as one statement is for one moment.

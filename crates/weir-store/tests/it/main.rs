@@ -136,6 +136,7 @@ macro_rules! store_suite {
                 a_decision_is_recorded_once,
                 an_index_state_is_recorded_once,
                 requests_are_appended_in_order,
+                requests_that_repeat_keep_their_places,
                 events_come_in_pages,
                 event_ids_have_no_gaps_under_concurrency,
                 an_event_reader_misses_nothing,

@@ -91,6 +91,31 @@ pub async fn requests_are_appended_in_order(f: Fixture) {
     assert_eq!(all, (0..101).map(request).collect::<Vec<_>>());
 }
 
+pub async fn requests_that_repeat_keep_their_places(f: Fixture) {
+    // Three kinds of requests, interleaved: one as often as two statements take, one just often enough to be written as a
+    // repetition, one just too seldom.
+    let of = |kind: u64, moment: i64| RequestRow {
+        at: at(moment),
+        duration_ms: moment.unsigned_abs(),
+        bytes: kind,
+        version: (kind == 1).then(|| String::from("1.0")),
+        artifact: (kind == 2).then(|| digest("bytes")),
+        ..request(kind)
+    };
+    let kind = |place: i64| match place {
+        0..16 if place % 2 == 0 => 2,
+        1..15 if place % 2 == 1 => 3,
+        _ => 1,
+    };
+    let all: Vec<RequestRow> = (0..1_000).map(|place| of(kind(place), place)).collect();
+    assert_eq!(all.iter().filter(|request| request.bytes == 2).count(), 8);
+    assert_eq!(all.iter().filter(|request| request.bytes == 3).count(), 7);
+    f.store.append_requests(&all).await.unwrap();
+    let rows = f.store.requests(0, 1_000).await.unwrap();
+    assert!(rows.iter().map(|row| row.id).eq(1..=1_000));
+    assert_eq!(rows.into_iter().map(|row| row.request).collect::<Vec<_>>(), all);
+}
+
 pub async fn events_come_in_pages(f: Fixture) {
     for number in 0..5 {
         let id = f.store.record_event("tested", &number.to_string(), "{}", at(number)).await.unwrap();
