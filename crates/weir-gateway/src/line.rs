@@ -4,6 +4,7 @@
 //! that makes all other lines: at tens of thousands of requests a second that would cost as much as the request itself.
 //! Level and format are the subscriber's all the same.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -112,22 +113,19 @@ pub struct Line<'a> {
 enum Value<'a> {
     Text(&'a str),
     Number(u64),
+    Address(IpAddr),
 }
 
 impl Line<'_> {
     /// Appends the line, without its end.
     pub fn render(&self, format: Format, line: &mut String) {
-        // Writing to a string cannot fail.
-        let _ = match format {
-            Format::Text => write!(line, "{}  INFO {TARGET}: request", self.at),
-            Format::Json => {
-                write!(
-                    line,
-                    "{{\"timestamp\":\"{}\",\"level\":\"INFO\",\"target\":\"{TARGET}\",\"message\":\"request\"",
-                    self.at
-                )
-            }
-        };
+        const LEVEL: [&str; 3] = ["  INFO ", TARGET, ": request"];
+        const MESSAGE: [&str; 3] = ["\",\"level\":\"INFO\",\"target\":\"", TARGET, "\",\"message\":\"request\""];
+        if format == Format::Json {
+            line.push_str("{\"timestamp\":\"");
+        }
+        moment(line, self.at);
+        line.extend(if format == Format::Json { MESSAGE } else { LEVEL });
         self.each(|key, value| {
             if matches!(value, Value::Text("")) {
                 return;
@@ -138,8 +136,10 @@ impl Line<'_> {
             }
             match value {
                 Value::Text(text) => quoted(line, text),
-                Value::Number(number) => {
-                    let _ = write!(line, "{number}");
+                Value::Number(number) => digits(line, number),
+                Value::Address(peer) => {
+                    // Writing to a string cannot fail. An address has nothing that is to be escaped.
+                    let _ = write!(line, "\"{peer}\"");
                 }
             }
         });
@@ -151,9 +151,10 @@ impl Line<'_> {
     /// Every key that this request has, in the order of [`FIELDS`].
     fn each(&self, mut put: impl FnMut(&'static str, Value<'_>)) {
         let record = self.record;
-        let peer = self.peer.map(|peer| peer.to_string()).unwrap_or_default();
         put("request_id", Value::Text(self.id));
-        put("peer", Value::Text(&peer));
+        if let Some(peer) = self.peer {
+            put("peer", Value::Address(peer));
+        }
         put("method", Value::Text(self.method));
         put("path", Value::Text(self.path));
         put("status", Value::Number(record.status.into()));
@@ -174,6 +175,32 @@ impl Line<'_> {
         }
         put("stale", Value::Text(self.stale.unwrap_or_default()));
     }
+}
+
+/// A moment, made into a text once for all lines of a thread that have it: at a flood those are many.
+fn moment(line: &mut String, at: Timestamp) {
+    thread_local! {
+        static LAST: RefCell<Option<(Timestamp, String)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some((of, text)) if *of == at => line.push_str(text),
+        _ => line.push_str(&last.insert((at, at.to_string())).1),
+    });
+}
+
+/// A number in decimal.
+fn digits(line: &mut String, mut number: u64) {
+    // As many as the largest has.
+    let mut text = [b'0'; 20];
+    let mut first = text.len();
+    for (at, digit) in text.iter_mut().enumerate().rev() {
+        *digit += u8::try_from(number % 10).unwrap_or_default();
+        (first, number) = (at, number / 10);
+        if number == 0 {
+            break;
+        }
+    }
+    line.push_str(text.get(first..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default());
 }
 
 fn micros(duration: Duration) -> u64 {
@@ -326,6 +353,24 @@ mod tests {
         let line = rendered(&line, Format::Text);
         for key in [" peer=", " package=", " decision=", " stale=", " body_us="] {
             assert!(!line.contains(key), "{key} in {line}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are() {
+        for number in [0, 7, 10, 1_234_567_890, u64::MAX - 1, u64::MAX] {
+            let mut line = String::new();
+            digits(&mut line, number);
+            assert_eq!(line, number.to_string());
+        }
+    }
+
+    #[test]
+    fn each_line_has_its_own_moment() {
+        for millis in [0, 0, 1, 1_793_534_400_123, 0] {
+            let (mut line, at) = (String::new(), Timestamp::from_millis(millis));
+            moment(&mut line, at);
+            assert_eq!(line, at.to_string());
         }
     }
 
