@@ -42,6 +42,8 @@ pub struct View {
     pub state: Digest,
     /// The judgement, releases parallel to the index.
     pub judged: Judged,
+    /// Set once the index state is on record, or could not be recorded.
+    pub(crate) on_record: OnceCell<()>,
     judged_at: Timestamp,
     public_url: String,
     served: OnceLock<Served>,
@@ -94,6 +96,7 @@ impl View {
             policy,
             state: Digest::from_bytes([0; 32]),
             judged,
+            on_record: OnceCell::new(),
             judged_at: at,
             public_url: public_url.to_owned(),
             served: OnceLock::new(),

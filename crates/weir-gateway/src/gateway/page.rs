@@ -32,6 +32,7 @@ impl Gateway {
         let mut sight = self.sight(&call.stages, call.ecosystem, package, call.phases).await?;
         if sight.view.known.held.is_empty() {
             call.stale = sight.stale;
+            self.on_record(&sight.view).await;
             call.record.index_state = Some(sight.view.state);
             return Err(self.departed(call, &sight.view, None).await);
         }
@@ -41,10 +42,10 @@ impl Gateway {
             (sight, prepared) = self.prepared(call, releases, package, form, sight).await?;
             form = &prepared;
         }
-        let mut made = self.made(call, &sight.view, form).await?;
+        let mut made = self.made_on_record(call, &sight.view, form).await?;
         if made.shown == Shown::Nothing {
             sight = self.sight_of(&call.stages, call.ecosystem, package, |_| false, call.phases).await?;
-            made = self.made(call, &sight.view, form).await?;
+            made = self.made_on_record(call, &sight.view, form).await?;
         }
         let view = &sight.view;
         call.upstream = self.told_upstream(view);
@@ -62,6 +63,27 @@ impl Gateway {
         }
         let page = made.page.as_ref().ok_or_else(|| Failure::Internal(String::from("a page was not made")))?;
         self.coded(call, view, page).await
+    }
+
+    /// The form, once it is made and what it is made from is on record: neither waits for the other.
+    async fn made_on_record(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        view: &Arc<View>,
+        form: &Form,
+    ) -> Result<Arc<Made>, Failure> {
+        let (made, ()) = tokio::join!(self.made(call, view, form), self.on_record(view));
+        made
+    }
+
+    /// What a page is made from is on record before the page leaves; that it could not be recorded stops no page.
+    async fn on_record(&self, view: &View) {
+        let record = || async {
+            if let Err(error) = self.store.record_index_state(&view.state(view.judged_at())).await {
+                tracing::error!(error = %error, "an index state could not be recorded");
+            }
+        };
+        view.on_record.get_or_init(record).await;
     }
 
     /// The form, made now if nobody has asked for it yet: once, whoever asks and however many.

@@ -410,15 +410,7 @@ impl Gateway {
         let judged = tokio::task::spawn_blocking(move || View::judge(known, policy, &stages, &public_url, now)).await;
         let view = Arc::new(judged.ok()??);
         self.views.insert(key, Arc::clone(&view), view.weight());
-        self.record_index_state(&view, now).await;
         Some(view)
-    }
-
-    /// What a page is made from is on record before the page leaves; that it could not be recorded stops no page.
-    async fn record_index_state(&self, view: &View, at: Timestamp) {
-        if let Err(error) = self.store.record_index_state(&view.state(at)).await {
-            tracing::error!(error = %error, "an index state could not be recorded");
-        }
     }
 
     pub(super) async fn bodies(&self, held: &[Arc<Held>]) -> Result<Vec<Bytes>, DocumentError> {
