@@ -22,7 +22,8 @@ const REMEMBERED: usize = 10_000;
 pub struct Access {
     store: Store,
     clock: Arc<dyn Clock>,
-    anonymous: bool,
+    /// Who reads from loopback without a token, where that is allowed.
+    anonymous: Option<Arc<Caller>>,
     seen: Mutex<HashMap<String, (TokenRow, Timestamp)>>,
 }
 
@@ -68,41 +69,55 @@ impl Denied {
 impl Access {
     /// Access by the tokens in `store`. `anonymous` lets requests from loopback read without one.
     pub fn new(store: Store, clock: Arc<dyn Clock>, anonymous: bool) -> Self {
+        let principal = Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() };
+        let anonymous = anonymous.then(|| Arc::new(Caller { principal, admin: false }));
         Self { store, clock, anonymous, seen: Mutex::default() }
     }
 
-    /// Who the request with `headers` from `origin` is from.
-    pub async fn caller(&self, headers: &HeaderMap, origin: &Origin) -> Result<Caller, Denied> {
+    /// Who the request with `headers` from `origin` is from, if that can be said without asking the store.
+    pub fn at_once(&self, headers: &HeaderMap, origin: &Origin) -> Option<Result<Arc<Caller>, Denied>> {
         // An empty password is what clients send that were given a user name only: it is no attempt at a token.
         let Some(sent) = credentials(headers).filter(|sent| !sent.is_empty()) else {
             let is_local = origin.client.is_some_and(|client| client.is_loopback());
             // Behind a proxy everybody comes from loopback, so a forwarded request is never anonymous.
-            return match origin.forwarded {
-                false if self.anonymous && is_local => {
-                    let principal = Principal { name: String::from("anonymous"), stage: None, publish: Arc::default() };
-                    Ok(Caller { principal, admin: false })
-                }
-                true if self.anonymous => Err(Denied::Forwarded),
+            return Some(match (&self.anonymous, origin.forwarded) {
+                (Some(caller), false) if is_local => Ok(Arc::clone(caller)),
+                (Some(_), true) => Err(Denied::Forwarded),
                 _ => Err(Denied::Missing),
-            };
+            });
         };
-        let token = Token::parse(&sent).ok_or(Denied::Invalid)?;
+        let Some(token) = Token::parse(&sent) else { return Some(Err(Denied::Invalid)) };
+        let row = self.remembered(token.id())?;
+        Some(self.caller_by(&token, row))
+    }
+
+    /// Who the request with `headers` from `origin` is from.
+    pub async fn caller(&self, headers: &HeaderMap, origin: &Origin) -> Result<Arc<Caller>, Denied> {
+        if let Some(known) = self.at_once(headers, origin) {
+            return known;
+        }
+        let token = credentials(headers).as_deref().and_then(Token::parse).ok_or(Denied::Invalid)?;
         let row = self.row(token.id()).await?.ok_or(Denied::Invalid)?;
+        self.caller_by(&token, row)
+    }
+
+    fn caller_by(&self, token: &Token, row: TokenRow) -> Result<Arc<Caller>, Denied> {
         let now = self.clock.now();
         if !token.matches(&row.hash) || row.revoked.is_some() || row.expires.is_some_and(|expires| expires <= now) {
             return Err(Denied::Invalid);
         }
         let principal = Principal { name: row.name, stage: row.stage, publish: row.publish.into() };
-        Ok(Caller { admin: row.scope == Scope::Admin, principal })
+        Ok(Arc::new(Caller { admin: row.scope == Scope::Admin, principal }))
+    }
+
+    /// The row of a token that was looked up a moment ago.
+    fn remembered(&self, id: &str) -> Option<TokenRow> {
+        let now = self.clock.now();
+        self.seen().get(id).filter(|(_, until)| now < *until).map(|(row, _)| row.clone())
     }
 
     async fn row(&self, id: &str) -> Result<Option<TokenRow>, StoreError> {
         let now = self.clock.now();
-        if let Some((row, until)) = self.seen().get(id)
-            && now < *until
-        {
-            return Ok(Some(row.clone()));
-        }
         let row = self.store.token(id).await?;
         let mut seen = self.seen();
         if seen.len() >= REMEMBERED {

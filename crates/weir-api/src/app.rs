@@ -1,11 +1,13 @@
 //! Which address leads where?
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use serde_json::json;
@@ -65,17 +67,46 @@ impl App {
     }
 
     /// Answers one request. Its line in the log, its record and the metrics are written when the body of the answer ends.
-    pub async fn answer(self: &Arc<Self>, request: Request<Body>, peer: IpAddr) -> http::Response<Told> {
-        let id = format!("{}-{:x}", self.run, self.requests.fetch_add(1, Ordering::Relaxed));
+    pub async fn answer<B>(self: &Arc<Self>, request: Request<B>, peer: IpAddr) -> http::Response<Told>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let id = self.id();
         let header = HeaderValue::from_str(&id);
-        let span = tracing::info_span!("http", request_id = id);
         let origin = self.proxies.origin(request.headers(), peer);
         let mut account = self.gateway.account(&request, id, origin.client);
-        let mut response = self.route(request, &origin, &mut account).instrument(span).await;
+        let mut response = match self.ready(&request, &origin, &mut account) {
+            Some(response) => response,
+            // In a place of its own, so that what is ready does not carry it along.
+            None => {
+                let span = tracing::info_span!("http", request_id = account.id());
+                let request = request.map(Body::new);
+                Box::pin(self.route(request, &origin, &mut account).instrument(span)).await
+            }
+        };
         if let Ok(id) = header {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         account.follow(response)
+    }
+
+    /// An id that no other request has.
+    fn id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut id = String::with_capacity(self.run.len() + 1 + 16);
+        id.push_str(&self.run);
+        // Writing to a string cannot fail.
+        let _ = write!(id, "-{number:x}");
+        id
+    }
+
+    /// The answer to a package manager's request, if it is known who asks and all of it is in memory.
+    fn ready<B>(&self, request: &Request<B>, origin: &Origin, account: &mut Account) -> Option<Response> {
+        let caller = self.access.at_once(request.headers(), origin)?.ok()?;
+        let path = request.uri().path();
+        let path = path.strip_prefix(&self.prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path);
+        self.gateway.ready(request, path, &caller.principal, account)
     }
 
     async fn route(self: &Arc<Self>, request: Request<Body>, origin: &Origin, account: &mut Account) -> Response {

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::Instant;
 use weir_core::{Clock, Digest};
 use weir_store::RequestRow;
@@ -64,6 +66,28 @@ pub struct Account {
     expected: Option<u64>,
     is_whole: bool,
     failed: bool,
+    /// Where it counts if it is served, looked up before.
+    counted: Option<Arc<Counted>>,
+}
+
+/// Where the requests that are served for a stage and an ecosystem count.
+#[derive(Debug)]
+pub struct Counted {
+    served: Counter,
+    head: Histogram,
+    body: Histogram,
+}
+
+impl Counted {
+    /// Looks them up.
+    pub fn new(metrics: &Metrics, stage: String, ecosystem: &'static str) -> Self {
+        let labels = PhaseLabels { ecosystem, phase: Phase::Body.word() };
+        Self {
+            served: metrics.requests.get_or_create(&RequestLabels { stage, ecosystem, outcome: SERVED }).clone(),
+            head: metrics.duration.get_or_create(&EcosystemLabels { ecosystem }).clone(),
+            body: metrics.phases.get_or_create(&labels).clone(),
+        }
+    }
 }
 
 /// What becomes known of a request while its body is on its way.
@@ -120,6 +144,7 @@ impl Account {
             expected: None,
             is_whole: false,
             failed: false,
+            counted: None,
             books: Arc::clone(books),
         }
     }
@@ -133,6 +158,13 @@ impl Account {
     pub fn about(&mut self, ecosystem: &'static str) {
         self.ecosystem = ecosystem;
         ecosystem.clone_into(&mut self.record.ecosystem);
+    }
+
+    /// Says that it is a package manager's, and was answered from memory as one before it. Its record is that one's.
+    pub(crate) fn is_ready(&mut self, ecosystem: &'static str, counted: Arc<Counted>) {
+        self.is_kept = true;
+        self.ecosystem = ecosystem;
+        self.counted = Some(counted);
     }
 
     /// Says what became of it, where the status alone does not tell.
@@ -156,10 +188,13 @@ impl Account {
     }
 }
 
+/// The word for a request that got what it asked for.
+const SERVED: &str = "served";
+
 /// The word for a status.
 fn outcome(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        200..=303 | 305..=399 => "served",
+        200..=303 | 305..=399 => SERVED,
         304 => "not-modified",
         401 => "denied",
         403 => "refused",
@@ -178,7 +213,7 @@ impl Drop for Account {
         let outcome = match late.failed {
             Some(failed) => failed,
             None if self.failed || std::thread::panicking() => "error",
-            None if self.is_whole => self.outcome.unwrap_or("served"),
+            None if self.is_whole => self.outcome.unwrap_or(SERVED),
             None => "aborted",
         };
         outcome.clone_into(&mut record.outcome);
@@ -198,6 +233,13 @@ impl Drop for Account {
         let metrics = &books.metrics;
         metrics.in_flight.dec();
         metrics.sent.inc_by(record.bytes);
+        if let Some(counted) = self.counted.as_ref().filter(|_| outcome == SERVED) {
+            counted.served.inc();
+            counted.head.observe(head.as_secs_f64());
+            counted.body.observe(total.saturating_sub(head).as_secs_f64());
+            books.requests.keep(std::mem::take(record));
+            return;
+        }
         let ecosystem = self.ecosystem;
         metrics.requests.get_or_create(&RequestLabels { stage: record.stage.clone(), ecosystem, outcome }).inc();
         metrics.duration.get_or_create(&EcosystemLabels { ecosystem }).observe(head.as_secs_f64());

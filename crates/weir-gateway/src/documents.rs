@@ -135,7 +135,8 @@ struct Arrived {
     body: Bytes,
 }
 
-type Key = (MemberId, String);
+/// The upstream of a document, and its path there.
+pub type DocumentKey = (MemberId, String);
 type Answer = Result<Arc<Held>, DocumentError>;
 
 /// An answer and the time in which it is taken for current.
@@ -153,9 +154,9 @@ pub struct Documents {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     lifetimes: Lifetimes,
-    held: Lru<Key, Kept>,
+    held: Lru<DocumentKey, Kept>,
     bodies: Lru<Digest, Bytes>,
-    flights: Flights<Key, Answer>,
+    flights: Flights<DocumentKey, Answer>,
     /// Read by whoever stores bytes and their row, written by whoever gives bytes up.
     storing: tokio::sync::RwLock<()>,
     trouble: Arc<Trouble>,
@@ -209,6 +210,14 @@ impl Documents {
         }
         let lifetime = if wanted.shared { self.lifetimes.shared } else { self.lifetimes.package };
         self.patiently(member, wanted, now, lifetime).await
+    }
+
+    /// True if a document is in memory with this digest, confirmed, and still taken for current.
+    pub(crate) fn is_still(&self, key: &DocumentKey, digest: &Digest, now: Timestamp) -> bool {
+        self.held.get(key).is_some_and(|kept| {
+            let is_same = |held: &Arc<Held>| held.digest == *digest && held.stale.is_none();
+            kept.from <= now && now < kept.until && kept.answer.as_ref().is_ok_and(is_same)
+        })
     }
 
     /// Asks upstream again for a document that does not know what someone asks for, once for all who wait, unless upstream

@@ -55,6 +55,7 @@ mod own;
 mod own_catalogue;
 mod page;
 mod publish;
+mod ready;
 mod relay;
 mod releases;
 mod settle;
@@ -271,6 +272,7 @@ pub struct Gateway {
     sums: Lru<(Digest, Checksum), Arc<str>>,
     learnt: Arc<Learnt>,
     asked: Asked,
+    ready: Lru<Box<[u8]>, Arc<ready::Ready>>,
     /// The latest moment at which this process looked at a page, in milliseconds.
     latest_sight: AtomicI64,
     recorded: Lru<String, ()>,
@@ -293,6 +295,10 @@ struct Call<'a> {
     stale: Option<String>,
     /// The upstream that it is from, where there are several.
     upstream: Option<Arc<str>>,
+    /// The revision of what is hosted here that the request met.
+    hosted: i64,
+    /// What the same request may be answered with again.
+    repeats: Option<(Arc<View>, ready::What)>,
     record: &'a mut RequestRow,
     phases: &'a Phases,
 }
@@ -375,6 +381,7 @@ impl Gateway {
             sums: Lru::new(sums::SUMS_BYTES),
             learnt,
             asked: Asked::default(),
+            ready: Lru::new(ready::READY_BYTES),
             latest_sight: AtomicI64::new(i64::MIN),
             recorded: Lru::new(RECORDED_BYTES),
             named: Lru::new(NAMED_BYTES),

@@ -195,6 +195,14 @@ impl Homes {
         found.into()
     }
 
+    /// True if a package is known to come from `member`, and nobody is to be asked about that now.
+    pub(crate) fn is_still(&self, package: &(&'static str, PackageName), member: &Arc<Member>, now: Timestamp) -> bool {
+        self.kept.get(package).is_some_and(|kept| {
+            let is_same = matches!(&kept.found, Found::Home(home) if Arc::ptr_eq(&home.member, member));
+            kept.from <= now && now < kept.until && is_same
+        })
+    }
+
     /// The home of a package as far as it is known without asking anybody.
     pub async fn known(
         &self,

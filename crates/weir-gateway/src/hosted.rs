@@ -101,6 +101,11 @@ impl HostedNames {
         }
     }
 
+    /// The last revision that was seen: while it is the same, so is what every name is.
+    pub fn last(&self) -> i64 {
+        self.lock().last
+    }
+
     /// What hosted packages of an ecosystem are from. There is nobody behind its address, and nothing is ever asked of it.
     pub fn member(&self, ecosystem: &'static Ecosystem) -> Result<Arc<Member>, DocumentError> {
         let mut members = self.members.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -81,6 +81,11 @@ impl RequestLog {
         }
     }
 
+    /// True if a new request would have to wait.
+    pub fn is_crowded(&self) -> bool {
+        self.pile.is_crowded()
+    }
+
     /// Takes the record of a request that is over. Never waits; one that finds no place is counted in
     /// `weir_request_records_lost_total`.
     pub fn keep(&self, record: RequestRow) {

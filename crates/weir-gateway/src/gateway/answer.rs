@@ -23,7 +23,10 @@ impl Gateway {
     pub async fn handle(self: &Arc<Self>, request: Request<Body>, principal: &Principal) -> Response {
         let mut account = self.account(&request, String::new(), None);
         principal.name.clone_into(&mut account.record.principal);
-        let response = self.answer(request, principal, &mut account).await;
+        let response = match self.ready(&request, request.uri().path(), principal, &mut account) {
+            Some(response) => response,
+            None => self.answer(request, principal, &mut account).await,
+        };
         account.follow(response).map(Body::new)
     }
 
@@ -35,7 +38,8 @@ impl Gateway {
         account: &mut Account,
     ) -> Response {
         let (head, body) = request.into_parts();
-        let path = head.uri.path().trim_start_matches('/');
+        let request = Request::from_parts(head, ());
+        let path = request.uri().path().trim_start_matches('/');
         let mut parts = path.splitn(3, '/');
         let (address, ecosystem, rest) =
             (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -51,7 +55,7 @@ impl Gateway {
         self.books.requests.room().await;
         account.is_kept = true;
         account.about(ecosystem.id);
-        account.record.client = client(&head.headers);
+        account.record.client = client(request.headers());
         if is_stage {
             // What is no stage is the client's text: it makes no row longer and no metric more.
             stage.clone_into(&mut account.record.stage);
@@ -62,10 +66,12 @@ impl Gateway {
             stages,
             day: day.as_ref().ok().copied().flatten(),
             base: format!("{}/{address}/{}", self.settings.public_url, ecosystem.id),
-            headers: &head.headers,
-            head: head.method == http::Method::HEAD,
+            headers: request.headers(),
+            head: *request.method() == http::Method::HEAD,
             stale: None,
             upstream: None,
+            hosted: self.hosted.last(),
+            repeats: None,
             record: &mut account.record,
             phases: &account.phases,
         };
@@ -79,13 +85,17 @@ impl Gateway {
             }
             None => match day {
                 Err(failure) => Err(failure),
-                Ok(_) => self.pass(&mut call, &head.method, rest, head.uri.query(), body, principal).await,
+                Ok(_) => {
+                    let passed = self.pass(&mut call, request.method(), rest, request.uri().query(), body, principal);
+                    Box::pin(passed).await
+                }
             },
         };
         let (response, outcome) = match result {
             Ok(mut response) => {
                 respond::stale(&mut response, call.stale.as_deref());
                 respond::upstream(&mut response, call.upstream.as_deref());
+                self.keep_ready(&request, principal, &call, &response);
                 (response, None)
             }
             Err(failure) => {
@@ -219,7 +229,7 @@ impl Failure {
 }
 
 /// The client's family from its `User-Agent`: the first product's name, in lower case.
-fn client(headers: &HeaderMap) -> String {
+pub(super) fn client(headers: &HeaderMap) -> String {
     let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     agent
         .split(['/', ' ', '('])

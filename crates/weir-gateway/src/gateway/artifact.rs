@@ -12,6 +12,7 @@ use weir_store::NewFact;
 
 use super::files::names_release;
 use super::follow::Follower;
+use super::ready::What;
 use super::{Call, Failure, Gateway, find, truncated};
 use crate::account::Late;
 use crate::admission::{Admitted, Leading};
@@ -84,7 +85,14 @@ impl Gateway {
             Err(failure) => return Err(failure),
         };
         match part {
-            Part::Whole => self.whole(call, &view, place, artifact, &decision, ahead).await,
+            Part::Whole => {
+                let stored = view.known.artifacts.get(&artifact.file).map(|row| (row.sha256, row.size));
+                let response = self.whole(call, &view, place, artifact, &decision, ahead).await?;
+                if let Some((digest, size)) = stored.filter(|(digest, size)| self.hot.get(digest, *size).is_some()) {
+                    self.may_repeat(call, &view, What::Artifact(decision, digest, size));
+                }
+                Ok(response)
+            }
             _ => self.beside(call, &view, place, &artifact, part, &decision).await,
         }
     }

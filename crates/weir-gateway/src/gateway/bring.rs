@@ -228,6 +228,8 @@ impl Gateway {
             day: None,
             stale: None,
             upstream: None,
+            hosted: self.hosted.last(),
+            repeats: None,
             record: &mut record,
             phases: &phases,
         };

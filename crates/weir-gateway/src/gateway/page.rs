@@ -7,6 +7,7 @@ use bytes::Bytes;
 use weir_core::registry::{Form, Reply, Shown};
 use weir_core::{Ecosystem, PackageName};
 
+use super::ready::What;
 use super::releases::documents_of;
 use super::{Call, Failure, Gateway, truncated};
 use crate::documents::DocumentError;
@@ -62,7 +63,12 @@ impl Gateway {
             Shown::Release(version) => self.one_release(call, view, version).await?,
         }
         let page = made.page.as_ref().ok_or_else(|| Failure::Internal(String::from("a page was not made")))?;
-        self.coded(call, view, page).await
+        let response = self.coded(call, view, page).await?;
+        if made.shown == Shown::Package {
+            let what = What::Page(Arc::downgrade(page), respond::coding(call.headers));
+            self.may_repeat(call, view, what);
+        }
+        Ok(response)
     }
 
     /// The form, once it is made and what it is made from is on record: neither waits for the other.

@@ -22,6 +22,7 @@ mod memory;
 mod pages;
 mod pass;
 mod policy;
+mod ready;
 mod releases;
 mod settling;
 mod stages;

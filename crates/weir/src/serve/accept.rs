@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -142,7 +141,7 @@ impl Door {
         let app = Arc::clone(&self.app);
         let service = service_fn(move |request: http::Request<Incoming>| {
             let app = Arc::clone(&app);
-            async move { Ok::<_, Infallible>(app.answer(request.map(Body::new), peer.ip()).await) }
+            async move { Ok::<_, Infallible>(app.answer(request, peer.ip()).await) }
         });
         let connection = self.server.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
