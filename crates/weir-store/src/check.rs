@@ -55,17 +55,20 @@ impl Store {
         session.one(sql::check::COUNTER, values![counter]).await
     }
 
-    /// What contradicts itself in the tables, as sentences.
-    pub async fn contradictions(&self) -> Result<Vec<String>, StoreError> {
+    /// What contradicts itself in the tables, as sentences. When the artifacts of the ecosystems in `apart` were first seen is
+    /// not asked: their catalogues remember it.
+    pub async fn contradictions(&self, apart: &[&str]) -> Result<Vec<String>, StoreError> {
         let mut session = self.db.read("contradictions").await?;
         let mut found = Vec::new();
         let backward: Vec<(String, u64)> = session.all(sql::check::BACKWARD, &[]).await?;
         for (table, count) in backward.into_iter().filter(|(_, count)| *count > 0) {
             found.push(format!("{count} intervals of the table `{table}` end before they begin"));
         }
-        let unseen: u64 = session.one(sql::check::UNSEEN, &[]).await?.unwrap_or_default();
-        if unseen > 0 {
-            found.push(format!("{unseen} artifacts are kept of which it is not known when they were first seen"));
+        let unseen: Vec<(String, u64)> = session.all(sql::check::UNSEEN, &[]).await?;
+        for (ecosystem, count) in unseen.iter().filter(|(ecosystem, _)| !apart.contains(&ecosystem.as_str())) {
+            found.push(format!(
+                "{count} artifacts of {ecosystem} are kept of which it is not known when they were first seen"
+            ));
         }
         let unrevised: u64 = session.one(sql::check::UNREVISED, &[]).await?.unwrap_or_default();
         if unrevised > 0 {

@@ -23,9 +23,10 @@ statements! {
                 union all select 'revision_interval', count(*) from revision_interval where seen_to < seen_from";
 
     /// Files whose bytes are kept, but of which no index was ever seen. Those that are hosted may wait for their first reader.
-    UNSEEN = "select count(*) from artifact a where not exists
+    UNSEEN = "select p.ecosystem, count(*) from artifact a join package p on p.id = a.package where not exists
               (select 1 from artifact_seen s where s.package = a.package and s.file = a.file)
-              and not exists (select 1 from hosted_file h where h.package = a.package and h.file = a.file)";
+              and not exists (select 1 from hosted_file h where h.package = a.package and h.file = a.file)
+              group by p.ecosystem order by p.ecosystem";
 
     /// Intervals of revisions that are not there.
     UNREVISED = "select count(*) from revision_interval i where not exists

@@ -25,9 +25,11 @@ pub async fn pages_go_on_where_the_last_one_ended(f: Fixture) {
 
 pub async fn an_artifact_that_was_never_seen_in_an_index_is_a_contradiction(f: Fixture) {
     f.store.record_artifact(&artifact("f", "one"), at(1)).await.unwrap();
-    let found = f.store.contradictions().await.unwrap();
+    let found = f.store.contradictions(&[]).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("first seen"), "{found:?}");
+    let ecosystem = artifact("f", "one").ecosystem.to_owned();
+    assert_eq!(f.store.contradictions(&[&ecosystem]).await.unwrap(), [""; 0], "its catalogue knows");
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ pub async fn what_one_weir_tells_another_knows_afterwards(f: Fixture) {
     let seen = other.first_seen("pypi", "example", &releases, &digest("two"), at(500)).await.unwrap();
     assert_eq!(seen.releases, [(String::from("1.0"), at(20))]);
     assert_eq!(other.facts_current("pkg:pypi/example@1.0").await.unwrap().len(), 1);
-    assert!(other.contradictions().await.unwrap().is_empty());
+    assert!(other.contradictions(&[]).await.unwrap().is_empty());
 }
 
 pub async fn the_same_again_changes_nothing(f: Fixture) {
@@ -152,7 +152,7 @@ pub async fn intervals_are_put_in_order(f: Fixture) {
     // Upstream has given it up meanwhile.
     f.store.take_in(&[interval("later", 150, Some(180))], at(200)).await.unwrap();
     assert_eq!(f.store.current_document(&upstream, &path).await.unwrap(), None);
-    assert!(f.store.contradictions().await.unwrap().is_empty());
+    assert!(f.store.contradictions(&[]).await.unwrap().is_empty());
 }
 
 pub async fn other_bytes_that_were_seen_elsewhere_are_remembered(f: Fixture) {

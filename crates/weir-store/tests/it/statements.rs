@@ -181,7 +181,7 @@ async fn tour(store: &Store) {
     assert_eq!(store.verdicts(&["d", "none"]).await.unwrap().len(), 1);
     assert!(store.is_artifact(&digest("one")).await.unwrap());
     assert_eq!(store.last_id("request").await.unwrap(), Some(10));
-    assert_eq!(store.contradictions().await.unwrap(), [""; 0]);
+    assert_eq!(store.contradictions(&[]).await.unwrap(), [""; 0]);
     assert_eq!(store.integrity().await.unwrap(), [""; 0]);
     let directory = tempfile::tempdir().unwrap();
     let copied = store.snapshot(&directory.path().join("copy.sqlite")).await.unwrap();

@@ -56,6 +56,7 @@ async fn what_a_catalogue_lists_is_served_and_refused_where_no_network_is() {
 
     let here = away(&mut place, "away");
     import(&place, &first, &key, &["--adopt-policy"]).expect(0);
+    place.weir(["admin", "check", "--deep"]).expect(0);
     let asked = place.fake.requests().len();
     let server = place.serve_with(["--offline"]);
     assert_eq!(server.get(&format!("{CHANNEL}/repodata.json")).expect(200).body, page);

@@ -53,7 +53,7 @@ async fn addresses_have_the_path_of_the_public_address_whether_the_proxy_takes_i
     place.fake.cargo().release("example", "1.0.0").add();
     let server = place.serve_with(["--public-url", "https://packages.example/weir/"]);
     let base = "https://packages.example/weir";
-    assert!(server.out().contains(&format!("{base}/dev/pypi/simple/")), "{}", server.out());
+    assert!(server.out().contains(&format!("weir use dev --server {base}\n")), "{}", server.out());
     for prefix in ["", "/weir"] {
         let get = |path: &str, accept: &str| server.ask("GET", &format!("{prefix}{path}"), &[("Accept", accept)]);
         let page = get(PAGE, SIMPLE_JSON).expect(200).json();
