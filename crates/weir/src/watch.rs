@@ -23,6 +23,8 @@ use crate::wiring::Opened;
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often the policy is looked at: who has just changed it tries it at once.
+const LOOK_AT_POLICY: Duration = Duration::from_millis(100);
 /// How often catalogues are looked at of which each day is to be kept.
 const LOOK_AT_DAY: Duration = Duration::from_secs(60 * 60);
 /// How often what is past its time is given up.
@@ -133,7 +135,7 @@ impl PolicyWatch {
         self.seen = self.stamp();
         loop {
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(LOOK_AT_POLICY) => {}
                 () = stop.cancelled() => return,
             }
             let stamp = self.stamp();
