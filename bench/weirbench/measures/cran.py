@@ -89,6 +89,7 @@ def _repository(place):
     packed = gzip.compress("\n".join(records).encode(), 6)
     (place / "PACKAGES.gz").write_bytes(packed)
     (place / "Meta" / "archive.rds").write_bytes(gzip.compress(_archive(), 1))
+    (place / "Meta" / "current.rds").write_bytes(gzip.compress(_current(), 1))
     for at in _refused():
         name = f"package{at:05}"
         (archive / name).mkdir(parents=True, exist_ok=True)
@@ -104,22 +105,54 @@ def _package(path, name, version):
         out.addfile(entry, io.BytesIO(description))
 
 
-def _archive():
-    """A list of tables as R serialises it: see ecosystems/cran/src/rds.rs."""
-    ints = lambda *values: struct.pack(f">{len(values)}i", *values)  # noqa: E731
-    text = lambda value: ints(9 | 64 << 12, len(value)) + value.encode()  # noqa: E731
-    texts = lambda values: ints(16, len(values)) + b"".join(map(text, values))  # noqa: E731
-    attribute = lambda name, values: ints(2 | 1 << 10, 1) + text(name) + texts(values)  # noqa: E731
+def _ints(*values):
+    return struct.pack(f">{len(values)}i", *values)
+
+
+def _text(value):
+    return _ints(9 | 64 << 12, len(value)) + value.encode()
+
+
+def _texts(values):
+    return _ints(16, len(values)) + b"".join(map(_text, values))
+
+
+def _attribute(symbols, name, values):
+    # A symbol is written once, and referred to by its number from then on.
+    if name in symbols:
+        tag = _ints(255 | symbols.index(name) + 1 << 8)
+    else:
+        symbols.append(name)
+        tag = _ints(1) + _text(name)
+    return _ints(2 | 1 << 10) + tag + _texts(values)
+
+
+def _table(symbols, times, rows):
+    """A table of files as R serialises it: see ecosystems/cran/src/rds.rs."""
+    count = len(rows)
     columns = ["size", "isdir", "mode", "mtime", "ctime", "atime", "uid", "gid", "uname", "grname"]
-    times = struct.pack(f">{ARCHIVED}d", *(1_500_000_000.0 + 10**7 * version for version in range(ARCHIVED)))
-    reals = ints(14, ARCHIVED) + times
-    whole = ints(13, ARCHIVED) + ints(*range(ARCHIVED))
-    owner = texts(["root"] * ARCHIVED)
+    reals = _ints(14, count) + struct.pack(f">{count}d", *times)
+    whole = _ints(13, count) + _ints(*range(count))
+    owner = _texts(["root"] * count)
     values = [reals, whole, whole, reals, reals, reals, whole, whole, owner, owner]
+    attributes = {"names": columns, "row.names": rows, "class": ["data.frame"]}
+    told = [_attribute(symbols, *attribute) for attribute in attributes.items()]
+    return b"".join([_ints(19 | 1 << 8 | 1 << 9, len(columns)), *values, *told, _ints(254)])
+
+
+HEAD = b"X\n" + _ints(2, 0x040202, 0x020300)
+
+
+def _current():
+    """When the current versions came."""
+    return HEAD + _table([], [1_600_000_000.0] * PACKAGES, [f"package{at:05}_7.0.tar.gz" for at in range(PACKAGES)])
+
+
+def _archive():
+    """A list of tables, one for each package."""
+    times = [1_500_000_000.0 + 10**7 * version for version in range(ARCHIVED)]
     names = [f"package{at:05}" for at in range(PACKAGES)]
-    out = [b"X\n", ints(2, 0x040202, 0x020300), ints(19 | 1 << 9, PACKAGES)]
-    for name in names:
-        rows = [f"{name}/{name}_{version + 1}.0.tar.gz" for version in range(ARCHIVED)]
-        out += [ints(19 | 1 << 8 | 1 << 9, len(columns)), *values]
-        out += [attribute("names", columns), attribute("row.names", rows), attribute("class", ["data.frame"]), ints(254)]
-    return b"".join([*out, attribute("names", names), ints(254)])
+    symbols = []
+    files = ([f"{name}/{name}_{version + 1}.0.tar.gz" for version in range(ARCHIVED)] for name in names)
+    tables = [_table(symbols, times, rows) for rows in files]
+    return b"".join([HEAD, _ints(19 | 1 << 9, PACKAGES), *tables, _attribute(symbols, "names", names), _ints(254)])
